@@ -1,0 +1,1 @@
+"""Runs the notebooks, keeps the ledger, builds the site: everything behind the ``aigc`` command."""

@@ -1,0 +1,263 @@
+"""The ``aigc`` command. Its words to the reader are Chinese; heavy imports wait inside each command."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from aigc_lib import paths
+from aigc_lib.course.files import CouldNotSave
+from aigc_lib.course.manifest import CourseError, check_profile, load_manifest, select
+
+
+class Course(click.Group):
+    """Turns errors that the reader can put right into one sentence and exit code 1."""
+
+    def invoke(self, ctx: click.Context):
+        try:
+            return super().invoke(ctx)
+        except (CourseError, CouldNotSave) as error:
+            raise click.ClickException(str(error)) from None
+
+
+def _profile(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    return check_profile(value)
+
+
+PROFILE = click.option("--profile", default="full", envvar="AIGC_PROFILE", callback=_profile,
+                       help="full（完整，默认）或 smoke（快速检查）。也可用环境变量 AIGC_PROFILE。")
+JOBS = click.option("--jobs", type=int, help="同时跑几章；默认按核数。")
+TIMEOUT = click.option("--timeout", type=float, help="每章最多多少秒；默认是清单里预算的 3 倍。")
+RESUME = click.option("--resume", is_flag=True, help="跳过代码没变、已经跑完的章节。")
+DASK = click.option("--dask", metavar="地址", help="把章节交给一个 Dask 集群，如 tcp://10.0.0.1:8786。")
+CHAPTERS = click.argument("chapters", nargs=-1, metavar="[章节]...")
+
+
+@click.group(cls=Course, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def main() -> None:
+    """《AIGC在各行业的应用前景》课程：运行 notebook、核查断言、管理数据、生成网站。
+
+    章节可以写全名（ch02_2_gan）、节号（2.2）或开头（ch02）。
+    """
+
+
+@main.command("list")
+@CHAPTERS
+def list_chapters(chapters: tuple[str, ...]) -> None:
+    """列出章节、预算和实测用时。"""
+    from tabulate import tabulate
+
+    from aigc_lib.course.reports import load_timings
+
+    timings = load_timings()
+
+    def measured(name: str, profile: str) -> str:
+        seconds = timings.get(name, {}).get(profile, {}).get("seconds")
+        return "—" if seconds is None else f"{seconds:.0f}"
+
+    rows = [[c.section, c.title, c.name, f"{c.full_seconds:g}", measured(c.name, "full"),
+             f"{c.smoke_seconds:g}", measured(c.name, "smoke")] for c in select(load_manifest(), chapters)]
+    head = ["节", "标题", "名称", "完整：预算（秒）", "实测", "快速：预算（秒）", "实测"]
+    click.echo(tabulate(rows, head, disable_numparse=True))
+
+
+@main.command()
+@CHAPTERS
+@PROFILE
+@JOBS
+@TIMEOUT
+@RESUME
+@DASK
+@click.option("--seed", type=int, default=0, show_default=True, help="随机种子。")
+@click.option("--save", is_flag=True, help="把完整运行的输出写回 notebooks/，用时写进 book/timings.json。")
+def run(chapters: tuple[str, ...], seed: int, **options) -> None:
+    """运行章节，默认是全部；结果在 runs/ 里。"""
+    chosen = select(load_manifest(), chapters)
+    from aigc_lib.course.ledger import agreement
+    from aigc_lib.course.runner import Options, run_course
+
+    report = run_course(chosen, Options(seeds=(seed,), **options), click.echo)
+    for found in agreement(report):
+        mark = {True: "✓", False: "✗", None: "·"}[found["agrees"]]
+        click.echo(f"{mark} {found['id']} {found['text']}")
+    _finish(report, paths.RUNS / report["profile"])
+
+
+def _finish(report: dict, folder: Path) -> None:
+    """Say how it went and leave with the exit code."""
+    from aigc_lib.course.runner import exit_code
+
+    done = sum(row["status"] == "ok" for row in report["notebooks"])
+    click.echo(f"{done}/{len(report['notebooks'])} 通过，用时 {report['seconds']:.0f} 秒。报告：{folder / 'report.json'}")
+    if report["signal"]:
+        click.echo("已中断。跑完的章节都在，加 --resume 可以接着跑。", err=True)
+    sys.exit(exit_code(report))
+
+
+@main.group()
+def evidence() -> None:
+    """账本：用多个种子重跑，给每条断言一个判定。"""
+
+
+@evidence.command("run")
+@CHAPTERS
+@click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="用种子 1 到 N；至少 5 个才有判定。")
+@JOBS
+@TIMEOUT
+@RESUME
+@DASK
+def evidence_run(chapters: tuple[str, ...], seeds: int, **options) -> None:
+    """完整运行章节的多个种子，更新账本。"""
+    manifest = load_manifest()
+    chosen = select(manifest, chapters)
+    from aigc_lib.course.ledger import read_ledger, run_evidence, scoreboard
+    from aigc_lib.course.runner import Options
+
+    report = run_evidence(chosen, manifest, Options(seeds=tuple(range(1, seeds + 1)), **options), click.echo)
+    names = {chapter.name for chapter in chosen}
+    click.echo(scoreboard([row for row in read_ledger() if row["notebook"] in names]))
+    _finish(report, paths.RUNS / "evidence")
+
+
+@evidence.command("check")
+def evidence_check() -> None:
+    """核对账本和 notebook 是否对得上。"""
+    from aigc_lib.course.ledger import check_ledger, read_ledger
+
+    problems = check_ledger(load_manifest())
+    for problem in problems:
+        click.echo(problem)
+    if problems:
+        raise click.ClickException(f"账本有 {len(problems)} 处问题。")
+    click.echo(f"账本没有问题：{len(read_ledger())} 条断言。")
+
+
+@evidence.command("show")
+def evidence_show() -> None:
+    """显示断言的记分板。"""
+    from aigc_lib.course.ledger import read_ledger, scoreboard
+
+    click.echo(scoreboard(read_ledger()))
+
+
+@main.group()
+def data() -> None:
+    """数据：清单、校验、下载。"""
+
+
+@data.command("list")
+def data_list() -> None:
+    """列出数据集、来源和许可。"""
+    from tabulate import tabulate
+
+    kinds = {"embedded": "随仓库", "fetch": "需下载", "package": "随依赖包"}
+    rows = [[d.name, d.title, kinds[d.kind], f"{sum(file.bytes for file in d.files) / 1e6:.1f}", d.licence, d.source]
+            for d in _catalog().values()]
+    click.echo(tabulate(rows, ["名称", "内容", "在哪里", "MB", "许可", "来源"], disable_numparse=True))
+
+
+@data.command("verify")
+@click.argument("names", nargs=-1, metavar="[名称]...")
+def data_verify(names: tuple[str, ...]) -> None:
+    """核对数据文件的校验和，默认核对不需要下载的全部。"""
+    from aigc_lib.catalog import DamagedData, MissingData, verify
+
+    known, bad = _catalog(*names), 0
+    for name in names or [name for name, dataset in known.items() if dataset.kind != "fetch"]:
+        try:
+            verify(name)
+            click.echo(f"✓ {name}")
+        except (DamagedData, MissingData) as error:
+            bad += 1
+            click.echo(f"✗ {name} {'损坏' if isinstance(error, DamagedData) else '缺失'}：{error}")
+    if bad:
+        raise click.ClickException(f"{bad} 个数据集有问题。")
+
+
+@data.command("fetch")
+@click.argument("name", metavar="名称")
+@click.option("--to", type=click.Path(file_okay=False, path_type=Path), help="放到哪个文件夹。")
+def data_fetch(name: str, to: Path | None) -> None:
+    """下载一个较大的数据集，并核对校验和。"""
+    from tqdm import tqdm
+
+    from aigc_lib.catalog import fetch
+
+    _catalog(name)
+    with tqdm(unit="B", unit_scale=True, file=sys.stderr, disable=None, leave=False) as bar:
+        def show(file: str, done: int, total: int | None) -> None:
+            bar.set_description(file, refresh=False)
+            bar.total, bar.n = total, done
+            bar.refresh()
+
+        try:
+            folder = fetch(name, to, show)
+        except (OSError, ValueError) as error:
+            raise click.ClickException(f"没能取得 {name}：{error}") from None
+    click.echo(f"已就绪：{folder}")
+
+
+def _catalog(*names: str) -> dict:
+    """The data catalog; CourseError when it is missing or has no data set of one of these names."""
+    from aigc_lib.catalog import MissingData, catalog
+
+    try:
+        known = catalog()
+    except MissingData as error:
+        raise CourseError(f"找不到数据目录：{error}") from None
+    for name in names:
+        if name not in known:
+            raise CourseError(f"没有叫“{name}”的数据集。现有：{'、'.join(known)}。")
+    return known
+
+
+@main.command()
+def site() -> None:
+    """生成网站。"""
+    from aigc_lib.course.site import build
+
+    click.echo(f"网站在 {build()}")
+
+
+@main.command()
+@click.argument("chapter", metavar="章节")
+@click.option("--section", required=True, help="节号，如 4.1。")
+@click.option("--title", required=True, help="标题，如 内容创作。")
+@click.option("--part", default="", help="属于哪一部分；默认与前一章相同。")
+def new(chapter: str, section: str, title: str, part: str) -> None:
+    """按模板新建一章，登记到清单，并运行一次。"""
+    from aigc_lib.course.runner import Options, run_course
+    from aigc_lib.course.template import create
+
+    created = create(chapter, section, title, part)
+    click.echo(f"已写好 {created.path}，现在运行一次。")
+    report = run_course([created], Options(save=True), click.echo)
+    click.echo(f"接下来：aigc lab 里改写它，aigc run {chapter} --save 保存输出，aigc evidence run {chapter} 记入账本。")
+    _finish(report, paths.RUNS / "full")
+
+
+@main.command()
+def doctor() -> None:
+    """看看这台机器能不能跑课程。"""
+    from aigc_lib.course.doctor import examine
+
+    fine = True
+    for good, what, finding in examine():
+        fine &= good
+        click.echo(f"{'✓' if good else '✗'} {what}：{finding}")
+    sys.exit(0 if fine else 1)
+
+
+@main.command()
+def lab() -> None:
+    """打开 JupyterLab。"""
+    from importlib.util import find_spec
+
+    if not find_spec("jupyterlab"):
+        raise CourseError("没有装 JupyterLab：运行 make lab，或 pip install -c constraints.txt -e '.[dev]'。")
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", str(paths.NOTEBOOKS)])
+
+
+if __name__ == "__main__":
+    main(prog_name="aigc")

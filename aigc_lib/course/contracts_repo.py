@@ -1,0 +1,94 @@
+"""Contracts of the repository's own files: the environment, and the commands that a README shows."""
+
+import re
+import tomllib
+from pathlib import Path
+
+CONDA_NAMES = {"pytorch": "torch"}  # conda's names that differ from PyPI's
+NOT_OURS = {"python", "pip", "nodejs"}
+
+
+def environment_problems(environment: Path, pyproject: Path) -> list[str]:
+    """Does ``environment.yml`` ask for what ``pyproject.toml`` asks for?
+
+    A line ``-e .`` or ``-e '.[extra]'`` brings the project's dependencies; otherwise each must be
+    listed. What is listed must be a dependency of the project, with the same versions.
+    """
+    import yaml
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
+    extras = project.get("optional-dependencies", {})
+    ours = {canonicalize_name(r.name): r for r in map(Requirement, project.get("dependencies", []))}
+    known = ours | {canonicalize_name(r.name): r for some in extras.values() for r in map(Requirement, some)}
+    lines = list(_environment_lines(yaml.safe_load(environment.read_text(encoding="utf-8"))))
+    itself = [line for line in lines if re.match(r"-e\s*['\"]?\.", line)]
+    problems = [f"{environment.name}：pyproject 里没有叫 {extra} 的可选依赖。"
+                for line in itself for extra in re.findall(r"[\w-]+", line.partition("[")[2]) if extra not in extras]
+    listed = dict(_requirement(line) for line in lines if line not in itself and not line.startswith("-"))
+    python = listed.get("python")
+    if not python or _plain(python) != _plain(project["requires-python"]):
+        problems.append(f"{environment.name}：python 应当是 {project['requires-python']}，现在是 {python or '没写'}。")
+    for name, version in listed.items():
+        if name in NOT_OURS:
+            continue
+        if name not in known:
+            problems.append(f"{environment.name}：{name} 不是 pyproject 的依赖。")
+        elif version and _plain(version) != _plain(str(known[name].specifier)):
+            problems.append(f"{environment.name}：{name} 的版本 {version} 与 pyproject 的 {known[name].specifier} 不同。")
+    if not itself:
+        problems += [f"{environment.name}：缺少 {name}。" for name in ours if name not in listed]
+    return problems
+
+
+def _environment_lines(environment: dict):
+    for line in environment["dependencies"]:
+        yield from line["pip"] if isinstance(line, dict) else [line]
+
+
+def _requirement(line: str) -> tuple[str, str]:
+    name, version = re.fullmatch(r"\s*([\w.-]+)(?:\[[\w,\s-]*\])?\s*(.*)", line).groups()
+    name = re.sub(r"[-_.]+", "-", name).lower()
+    return CONDA_NAMES.get(name, name), version
+
+
+def _plain(version: str) -> frozenset[str]:
+    """A version condition in one spelling: conda's ``=3.11`` is pip's ``==3.11.*``."""
+    parts = [part.replace(" ", "") for part in version.split(",") if part.strip()]
+    return frozenset(re.sub(r"^=([^=].*?)(\.\*)?$", r"==\1.*", part) for part in parts)
+
+
+def readme_problems(readme: Path, makefile: Path) -> list[str]:
+    """Every ``make`` target and ``aigc`` command that the README shows exists, and so do its options."""
+    text = readme.read_text(encoding="utf-8")
+    code = re.findall(r"(?ms)^```[a-z]*\n(.*?)^```", text) + re.findall(r"`([^`\n]+)`", re.sub(r"(?ms)^```.*?^```", "", text))
+    lines = [line.strip().removeprefix("$ ").partition(" #")[0] for block in code for line in block.splitlines()]
+    targets = set(re.findall(r"(?m)^([\w-]+):(?!=)", makefile.read_text(encoding="utf-8")))
+    problems = []
+    for words in (line.split() for line in lines):
+        if words[:1] == ["make"]:
+            asked = [word for word in words[1:] if re.fullmatch(r"[\w-]+", word) and not word.startswith("-")]
+            problems += [f"{readme.name}：Makefile 里没有目标 {word}。" for word in asked if word not in targets]
+        elif words[:1] == ["aigc"] and (wrong := _unknown(words[1:])):
+            problems.append(f"{readme.name}：命令“{' '.join(words)}”里没有 {wrong}。")
+    return problems
+
+
+def _unknown(words: list[str]) -> str | None:
+    """The first word of an ``aigc`` command line that the command does not know."""
+    import click
+
+    from aigc_lib.course.cli import main
+
+    command: click.Command = main
+    for word in words:
+        if word.startswith("--"):
+            if word.partition("=")[0] not in {"--help", *(o for p in command.params for o in p.opts)}:
+                return word
+        elif isinstance(command, click.Group):
+            alternatives = [command.commands.get(name) for name in word.split("|")]
+            if None in alternatives:
+                return word
+            command = alternatives[0]
+    return None

@@ -1,0 +1,64 @@
+"""Executes one notebook in this process: ``python -m aigc_lib.course.execute FOLDER``.
+
+FOLDER holds ``in.ipynb`` and ``job.json``; papermill writes ``out.ipynb`` as it goes, and
+``result.json`` says at the end how it went. The supervisor (``process``) kills this process and
+its kernel when they take too long, so nothing here watches the clock.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+DATA_ERRORS = {"MissingData", "DamagedData"}  # exceptions of aigc_lib.datasets, known here by name
+
+
+def execute(folder: Path, profile: str, seed: int) -> dict:
+    """Run ``in.ipynb``; what happened, as ``{"status", "message"}`` (statuses of ``process.Status``)."""
+    from nbclient.exceptions import DeadKernelError
+    from papermill import PapermillExecutionError, execute_notebook
+    from traitlets.config import Config
+
+    # Named pipes instead of TCP: kernels that start at the same moment may pick the same port.
+    transport = Config({"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {})
+    try:
+        execute_notebook(folder / "in.ipynb", folder / "out.ipynb", {"PROFILE": profile, "SEED": seed},
+                         kernel_name="python3", language="python", progress_bar=False, cwd=folder,
+                         shutdown_kernel="immediate", coalesce_streams=True, config=transport)
+    except PapermillExecutionError as error:
+        status = "missing data" if error.ename in DATA_ERRORS else "code error"
+        cell = max((error.exec_count or 1) - 1, 1)  # papermill's parameters cell counts too
+        return {"status": status, "message": f"第 {cell} 个代码格：{error.ename}: {error.evalue}"}
+    except DeadKernelError:
+        return {"status": "dead kernel", "message": "内核在运行中死了：多半是内存不够，或被别的程序结束了。"}
+    except OSError as error:
+        return {"status": "could not save", "message": f"写不了临时文件：{error.strerror or error}。"}
+    except RuntimeError as error:  # the kernel did not start, or does not answer
+        return {"status": "dead kernel", "message": f"内核没有响应：{error}"}
+    return {"status": "ok", "message": ""}
+
+
+def follow_parent() -> None:
+    """End this process when the supervisor is gone, however it went; the kernel then ends itself."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main() -> None:
+    follow_parent()
+    folder = Path(sys.argv[1])
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    result = execute(folder, job["profile"], job["seed"])
+    (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

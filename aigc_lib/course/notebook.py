@@ -1,0 +1,75 @@
+"""Notebooks: read and write them, hash their code, take over outputs, find what their claims measured."""
+
+import copy
+import hashlib
+import json
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from aigc_lib.course.files import read_text, write_atomic
+from aigc_lib.course.manifest import CourseError
+from aigc_lib.evidence import EVIDENCE_MIME
+
+INJECTED = "injected-parameters"  # papermill's own cell
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+def code_cells(nb: NotebookNode) -> list[NotebookNode]:
+    """The notebook's own code cells, without papermill's."""
+    return [cell for cell in nb.cells if cell.cell_type == "code" and INJECTED not in tags(cell)]
+
+
+def code_hash(nb: NotebookNode) -> str:
+    """sha256 over the notebook's code: cell sources without trailing blanks, joined by newline NUL newline."""
+    code = "\n\0\n".join(cell.source.rstrip() for cell in code_cells(nb))
+    return hashlib.sha256(code.encode("utf-8")).hexdigest()
+
+
+def evidence_of(nb: NotebookNode) -> list[dict]:
+    """What the notebook's claims measured, in the order of measuring."""
+    outputs = [output for cell in nb.cells for output in cell.get("outputs", [])]
+    return [output.data[EVIDENCE_MIME] for output in outputs if EVIDENCE_MIME in output.get("data", {})]
+
+
+def parse_notebook(text: str, where: str | Path = "notebook") -> NotebookNode:
+    """A notebook from its JSON text; CourseError when the text is not a notebook."""
+    try:
+        return nbformat.reads(text, as_version=4)
+    except (json.JSONDecodeError, nbformat.reader.NotJSONError, nbformat.ValidationError, AttributeError, KeyError) as error:
+        raise CourseError(f"{where} 不是完好的 notebook（{type(error).__name__}）。请从版本库恢复它。") from None
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    return parse_notebook(read_text(path), path)
+
+
+def write_notebook(nb: NotebookNode, path: Path) -> None:
+    """Write a notebook atomically; raises CouldNotSave."""
+    write_atomic(path, nbformat.writes(nb).rstrip("\n") + "\n")
+
+
+def with_outputs(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
+    """``source`` as we commit it, with the outputs of ``executed``, a run of the same code.
+
+    Only outputs and their numbers are taken over, so papermill's cell, its clocks and its paths
+    stay behind, and prose that changed since the run is kept. Raises ValueError for other code.
+    """
+    if code_hash(source) != code_hash(executed):
+        raise ValueError("the executed notebook has other code than the source")
+    nb = copy.deepcopy(source)
+    for count, (cell, run) in enumerate(zip(code_cells(nb), code_cells(executed)), 1):
+        cell.outputs = copy.deepcopy(run.outputs)
+        cell.execution_count = count  # papermill's own cell had taken a number
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = count
+    nb.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    nb.metadata["language_info"] = {"name": "python", "file_extension": ".py", "pygments_lexer": "ipython3"}
+    nb.metadata.pop("widgets", None)
+    nb.metadata.pop("papermill", None)
+    return nb

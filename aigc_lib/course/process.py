@@ -1,0 +1,198 @@
+"""One notebook in one process of its own: started, watched against the clock, and cleared away."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+import psutil
+
+PACKAGE_PARENT = Path(__file__).resolve().parents[2]
+POLL_SECONDS = 0.2
+
+
+class Status(StrEnum):
+    OK = "ok"
+    CODE = "code error"
+    TIMEOUT = "timeout"
+    KERNEL = "dead kernel"
+    DATA = "missing data"
+    SAVE = "could not save"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to run: the notebook's own text, so that a job can travel to another machine."""
+
+    name: str
+    seed: int
+    profile: str
+    text: str
+    limit: float  # seconds of wall clock for the whole notebook
+    threads: int
+
+
+@dataclass
+class Outcome:
+    """How a job went. ``notebook`` is the executed text as far as it came, or None."""
+
+    name: str
+    seed: int
+    status: Status
+    message: str = ""
+    seconds: float = 0.0
+    peak_mb: int = 0  # resident memory of the whole tree, sampled every POLL_SECONDS
+    threads: int = 0
+    cells: int = 0
+    code_sha256: str = ""
+    resumed: bool = False
+    notebook: str | None = field(default=None, repr=False)
+
+    def record(self) -> dict:
+        """Everything but the notebook, for a report."""
+        record = asdict(self)
+        del record["notebook"]
+        return record
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Tree:
+    """A process and everything it started.
+
+    A kernel runs in a session of its own, so a signal to the process group would miss it; and a
+    kernel's children lose their parent when the kernel dies. Whatever was seen once is remembered.
+    """
+
+    def __init__(self, pid: int):
+        self.root = psutil.Process(pid)
+        self.seen = {self.root}
+        self.peak_bytes = 0
+
+    def sample(self) -> None:
+        self._look(self.root)
+        used = 0
+        for process in list(self.seen):
+            try:
+                used += process.memory_info().rss
+            except psutil.Error:
+                continue
+        self.peak_bytes = max(self.peak_bytes, used)
+
+    def kill(self) -> None:
+        """End all of it. Repeats until nothing is left: a process may start another while we look."""
+        while living := [process for process in self.seen if _alive(process)]:
+            for process in living:
+                self._look(process)
+            for process in self.seen:
+                try:
+                    process.kill()
+                except psutil.Error:
+                    continue
+            time.sleep(0.01)
+
+    def _look(self, process: psutil.Process) -> None:
+        try:
+            self.seen.update(process.children(recursive=True))
+        except psutil.Error:
+            return
+
+
+def _alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def run_job(job: Job, stopped: Callable[[], bool] = lambda: False) -> Outcome:
+    """Execute a job; returns when it and every process it started are gone. Never raises for its failure.
+
+    ``stopped`` is asked a few times a second; when it says True the job is cleared away.
+    """
+    if stopped():
+        return Outcome(job.name, job.seed, Status.INTERRUPTED)
+    try:
+        with tempfile.TemporaryDirectory(prefix="aigc-", ignore_cleanup_errors=True) as folder:
+            return _run_in(Path(folder), job, stopped)
+    except OSError as error:
+        return Outcome(job.name, job.seed, Status.SAVE, f"写不了临时文件：{error.strerror or error}。")
+
+
+def _run_in(folder: Path, job: Job, stopped: Callable[[], bool]) -> Outcome:
+    (folder / "in.ipynb").write_text(job.text, encoding="utf-8")
+    (folder / "job.json").write_text(json.dumps({"profile": job.profile, "seed": job.seed}), encoding="utf-8")
+    started = time.monotonic()
+    with open(folder / "log.txt", "wb") as log:
+        process = subprocess.Popen([sys.executable, "-m", "aigc_lib.course.execute", str(folder)], cwd=folder,
+                                   env=_environment(folder, job), stdin=subprocess.DEVNULL, stdout=log,
+                                   stderr=subprocess.STDOUT, start_new_session=True)
+    tree = Tree(process.pid)
+    try:
+        cut = _watch(process, tree, started + job.limit, stopped)
+    finally:
+        tree.kill()
+        process.wait()
+    seconds = time.monotonic() - started
+    status, message = cut or _result(folder, process.returncode)
+    if status == Status.TIMEOUT:
+        message = f"跑了 {job.limit:.0f} 秒还没结束，已连同内核一起停掉。用 --timeout 可以放宽。"
+    return Outcome(job.name, job.seed, status, message, round(seconds, 2), round(tree.peak_bytes / 2**20),
+                   job.threads, notebook=_read(folder / "out.ipynb"))
+
+
+def _environment(folder: Path, job: Job) -> dict[str, str]:
+    search = [str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        **os.environ,
+        "AIGC_PROFILE": job.profile,
+        "OMP_NUM_THREADS": str(job.threads),
+        "PYTHONPATH": os.pathsep.join(search),  # the kernel sees the same library as we do
+        "PYTHONHASHSEED": "0",
+        "JUPYTER_PREFER_ENV_PATH": "1",         # this environment's kernel, not one in the home folder
+        "JUPYTER_RUNTIME_DIR": str(folder),     # connection files go away with the folder
+        "IPYTHONDIR": str(folder),              # no start-up files or history of the reader's own
+    }
+
+
+def _watch(process: subprocess.Popen, tree: Tree, deadline: float,
+           stopped: Callable[[], bool]) -> tuple[Status, str] | None:
+    """Sample until the process ends; why it has to be cut short, or None."""
+    while True:
+        tree.sample()
+        try:
+            process.wait(timeout=POLL_SECONDS)
+            return None
+        except subprocess.TimeoutExpired:
+            if time.monotonic() >= deadline:
+                return Status.TIMEOUT, ""
+            if stopped():
+                return Status.INTERRUPTED, ""
+
+
+def _result(folder: Path, returncode: int) -> tuple[Status, str]:
+    try:
+        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        return Status(result["status"]), result["message"]
+    except (OSError, ValueError, KeyError):
+        if returncode < 0:
+            return Status.KERNEL, f"执行进程被信号 {-returncode} 结束：多半是内存不够，或被别的程序结束了。"
+        log = (_read(folder / "log.txt") or "").strip().splitlines()
+        return Status.CODE, f"执行进程自己出错（退出码 {returncode}）：{log[-1] if log else '没有留下信息'}"
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
