@@ -1,0 +1,84 @@
+"""Autoencoders: squeeze an example through a narrow code, then rebuild it.
+
+``Autoencoder`` learns to rebuild (Rumelhart, Hinton & Williams 1986), from spoiled inputs if asked
+(denoising: Vincent et al. 2008). ``VAE`` also gives the code a known distribution, so that new
+examples can be drawn (Kingma & Welling 2013).
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class Autoencoder(nn.Module):
+    """encoder: x (B, ...) -> z (B, D); decoder: z -> x_hat like x.
+
+    noise: standard deviation of the Gaussian noise added to the input while training; 0 for none.
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, noise: float = 0.0):
+        super().__init__()
+        self.encoder, self.decoder, self.noise = encoder, decoder, noise
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.encoder(x)
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.decoder(z)
+
+    def loss(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Mean squared error between x and what comes back."""
+        spoiled = x
+        if self.noise:
+            spoiled = x + self.noise * torch.randn(x.shape, generator=generator, device=x.device)
+        return (self.decode(self.encode(spoiled)).float() - x).square().mean()
+
+    def score(self, x: Tensor) -> Tensor:
+        """Reconstruction error of each example (B,), the usual measure of how unfamiliar it is."""
+        return (self.decode(self.encode(x)) - x).square().flatten(1).mean(1)
+
+
+class VAE(nn.Module):
+    """An autoencoder whose code has the prior N(0, I).
+
+    encoder: x (B, ...) -> (B, 2 * latent_dim), the mean and log variance of q(z | x).
+    decoder: z (B, latent_dim) -> the mean of p(x | z), a Gaussian whose one variance is set to its
+    best value, the mean squared error of the batch (sigma-VAE: Rybkin et al. 2021), so that no
+    weight between the two terms has to be guessed.
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, latent_dim: int):
+        super().__init__()
+        self.encoder, self.decoder, self.latent_dim = encoder, decoder, latent_dim
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of q(z | x), each (B, latent_dim)."""
+        mean, log_variance = self.encoder(x).float().chunk(2, dim=1)
+        return mean, log_variance.clamp(-12, 8)
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.posterior(x)[0]
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.decoder(z)
+
+    def terms(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """The two terms of -ELBO for one draw of z, in nats an example: (rebuilding, KL), scalars."""
+        mean, log_variance = self.posterior(x)
+        z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=generator, device=x.device)
+        variance = (self.decode(z).float() - x).square().mean()
+        size = x[0].numel()
+        rebuilding = size / 2 * (torch.log(2 * torch.pi * variance) + 1)
+        kl = (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean() / 2
+        return rebuilding, kl
+
+    def loss(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """-ELBO in nats a dimension of x."""
+        rebuilding, kl = self.terms(x, generator)
+        return (rebuilding + kl) / x[0].numel()
+
+    @torch.no_grad()
+    def generate(self, n: int, seed: int = 0) -> Tensor:
+        """n new examples: draw z from the prior and decode it."""
+        device = next(self.parameters()).device
+        generator = torch.Generator(device).manual_seed(seed)
+        return self.decode(torch.randn(n, self.latent_dim, generator=generator, device=device))

@@ -1,0 +1,108 @@
+"""Generative adversarial networks: one network forges, the other tells forgeries from the real thing.
+
+Goodfellow et al. 2014. What changes between variants is the pair of losses; all of them are below.
+In every one the discriminator's score is a real number, higher for "real".
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from aigc_lib.training import Player
+
+
+def saturating(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """The minimax game as written: (discriminator's loss, generator's loss). Goodfellow et al. 2014, eq. 1."""
+    return F.softplus(-real).mean() + F.softplus(fake).mean(), -F.softplus(fake).mean()
+
+
+def non_saturating(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """The generator's loss with a gradient where it is losing. Goodfellow et al. 2014, section 3."""
+    return F.softplus(-real).mean() + F.softplus(fake).mean(), F.softplus(-fake).mean()
+
+
+def hinge(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores beyond the margin no longer count. Lim & Ye 2017; Miyato et al. 2018."""
+    return F.relu(1 - real).mean() + F.relu(1 + fake).mean(), -fake.mean()
+
+
+def wasserstein(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """An estimate of the earth mover's distance. Arjovsky et al. 2017; wants the gradient penalty."""
+    return fake.mean() - real.mean(), -fake.mean()
+
+
+def relativistic(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Each fake is judged against a real one. Jolicoeur-Martineau 2018; Huang et al. 2024 (R3GAN)."""
+    return F.softplus(fake - real).mean(), F.softplus(real - fake).mean()
+
+
+LOSSES = {f.__name__: f for f in (saturating, non_saturating, hinge, wasserstein, relativistic)}
+
+
+class GAN(nn.Module):
+    """generator: ``f(z, cond)``, z (B, latent_dim) -> x; discriminator: ``f(x, cond)`` -> score (B,).
+
+    loss: a name in ``LOSSES``. penalty: None, "gradient" (WGAN-GP: slope 1 between real and fake,
+    Gulrajani et al. 2017) or "zero-centred" (slope 0 at real and at fake pictures: R1 of Mescheder
+    et al. 2018 and its twin R2, as in R3GAN). weight: of the penalty.
+    """
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, latent_dim: int,
+                 loss: str = "relativistic", penalty: str | None = "zero-centred", weight: float = 1.0):
+        super().__init__()
+        if loss not in LOSSES or penalty not in (None, "gradient", "zero-centred"):
+            raise ValueError(f"loss must be one of {list(LOSSES)} and penalty None, 'gradient' or 'zero-centred', "
+                             f"found {loss!r} and {penalty!r}.")
+        self.generator, self.discriminator, self.latent_dim = generator, discriminator, latent_dim
+        self.losses, self.penalty, self.weight = LOSSES[loss], penalty, weight
+
+    def generate(self, z: Tensor, cond: Tensor | None = None) -> Tensor:
+        return self.generator(z, cond)
+
+    def discriminate(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
+        return self.discriminator(x, cond)
+
+    def latent(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """n draws of z from N(0, I): (n, latent_dim)."""
+        return torch.randn(n, self.latent_dim, generator=generator, device=next(self.parameters()).device)
+
+    def discriminator_loss(self, x: Tensor, cond: Tensor | None = None,
+                           generator: torch.Generator | None = None) -> Tensor:
+        """The discriminator sees real and fake examples; the fakes are cut off from their maker."""
+        with torch.no_grad():
+            fake = self.generate(self.latent(len(x), generator), cond)
+        if self.penalty == "zero-centred":
+            x, fake = x.clone().requires_grad_(), fake.requires_grad_()
+        real_score, fake_score = self.discriminate(x, cond), self.discriminate(fake, cond)
+        loss = self.losses(real_score, fake_score)[0]
+        if self.penalty == "zero-centred":
+            loss = loss + self.weight / 2 * (_slope(real_score, x).square() + _slope(fake_score, fake).square()).mean()
+        elif self.penalty == "gradient":
+            mix = torch.rand(len(x), *[1] * (x.ndim - 1), generator=generator, device=x.device)
+            between = torch.lerp(x, fake, mix).requires_grad_()
+            slope = _slope(self.discriminate(between, cond), between)
+            loss = loss + self.weight * (slope - 1).square().mean()
+        return loss
+
+    def generator_loss(self, x: Tensor, cond: Tensor | None = None,
+                       generator: torch.Generator | None = None) -> Tensor:
+        fake_score = self.discriminate(self.generate(self.latent(len(x), generator), cond), cond)
+        with torch.no_grad():
+            real_score = self.discriminate(x, cond)
+        return self.losses(real_score, fake_score)[1]
+
+    def players(self) -> list[Player]:
+        return [Player("discriminator", self.discriminator, self.discriminator_loss),
+                Player("generator", self.generator, self.generator_loss)]
+
+    @torch.no_grad()
+    def sample(self, n: int, cond: Tensor | None = None, seed: int = 0) -> Tensor:
+        """n new examples. cond: labels (n,) or None. Same seed, same examples."""
+        device = next(self.parameters()).device
+        return self.generate(self.latent(n, torch.Generator(device).manual_seed(seed)), cond)
+
+
+def _slope(score: Tensor, x: Tensor) -> Tensor:
+    """Length of the gradient of each score with respect to its own x: (B,)."""
+    gradient, = torch.autograd.grad(score.sum(), x, create_graph=True)
+    return gradient.flatten(1).norm(dim=1)

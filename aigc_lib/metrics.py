@@ -1,0 +1,111 @@
+"""How good are generated examples? Fidelity, coverage, copying, and what a classifier makes of them.
+
+Features are float arrays (N, D). For pictures they come from ``PictureFeatures``, a small classifier
+that belongs to the course (recipe: data/prepare/fashion_classifier.py), so a distance means the
+same thing on every machine. It is not comparable with published FID values.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.linalg
+import torch
+from safetensors.torch import load_file
+from sklearn.neighbors import NearestNeighbors
+from torch import Tensor
+
+from aigc_lib.catalog import data_file
+from aigc_lib.checks import check_tensor
+from aigc_lib.networks import Classifier
+
+
+class PictureFeatures:
+    """The course's Fashion-MNIST classifier, with weights from ``data/weights``."""
+
+    def __init__(self) -> None:
+        self.classifier = Classifier()
+        self.classifier.load_state_dict(load_file(data_file("fashion_classifier", "fashion_classifier.safetensors")))
+        self.classifier.eval()
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor) -> np.ndarray:
+        """Pictures (N, 1, 28, 28) in [-1, 1] -> features (N, 64)."""
+        check_tensor(x, "pictures", (None, 1, 28, 28))
+        return torch.cat([self.classifier.features(part) for part in x.cpu().split(500)]).double().numpy()
+
+    @torch.no_grad()
+    def classify(self, x: Tensor) -> Tensor:
+        """Pictures (N, 1, 28, 28) -> the likeliest label of each, (N,)."""
+        check_tensor(x, "pictures", (None, 1, 28, 28))
+        return torch.cat([self.classifier(part).argmax(1) for part in x.cpu().split(500)])
+
+    def accuracy(self, x: Tensor, labels: Tensor) -> float:
+        """Share of pictures that are read as the label they were made for."""
+        return (self.classify(x) == labels.cpu()).float().mean().item()
+
+    def shares(self, x: Tensor) -> np.ndarray:
+        """How the pictures spread over the classes, (10,), summing to 1; a collapsed generator misses some."""
+        return torch.bincount(self.classify(x), minlength=10).numpy() / len(x)
+
+
+def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Squared Fréchet distance between Gaussians fitted to two sets of features. Heusel et al. 2017.
+
+    Raises ValueError when either set is too small for its covariance (needs more than D examples).
+    """
+    for name, features in (("a", a), ("b", b)):
+        if features.ndim != 2 or len(features) <= features.shape[1] or not np.isfinite(features).all():
+            raise ValueError(f"{name} must be finite features (N, D) with N > D, found shape {features.shape}.")
+    cov_a, cov_b = np.cov(a, rowvar=False).reshape(a.shape[1], -1), np.cov(b, rowvar=False).reshape(b.shape[1], -1)
+    root = scipy.linalg.sqrtm(cov_a)
+    middle = np.linalg.eigvalsh(root @ cov_b @ root).clip(0)  # eigenvalues of a symmetric twin of cov_a cov_b
+    shift = a.mean(0) - b.mean(0)
+    return float(shift @ shift + np.trace(cov_a) + np.trace(cov_b) - 2 * np.sqrt(middle).sum())
+
+
+class Fidelity(NamedTuple):
+    """precision, density: are generated examples near real ones; recall, coverage: are real ones reached."""
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+def fidelity(real: np.ndarray, fake: np.ndarray, k: int = 5) -> Fidelity:
+    """Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020).
+
+    Each set's manifold is the union of balls that reach an example's k-th neighbour in its own set.
+    """
+    def radii(features: np.ndarray) -> np.ndarray:
+        return NearestNeighbors(n_neighbors=k + 1).fit(features).kneighbors(features)[0][:, -1]
+
+    distance = torch.cdist(torch.from_numpy(real), torch.from_numpy(fake)).numpy()  # (real, fake)
+    in_real, in_fake = distance < radii(real)[:, None], distance < radii(fake)[None]
+    return Fidelity(precision=float(in_real.any(0).mean()), recall=float(in_fake.any(1).mean()),
+                    density=float(in_real.sum(0).mean() / k), coverage=float(in_real.any(1).mean()))
+
+
+def nearest(x: Tensor, training: Tensor) -> tuple[Tensor, Tensor]:
+    """Euclidean distance of each x (N, ...) to its nearest training example, and that one's index: (N,), (N,)."""
+    flat = training.flatten(1)
+    distance, index = zip(*(torch.cdist(part, flat).min(1) for part in x.flatten(1).split(500)))
+    return torch.cat(distance), torch.cat(index)
+
+
+def copying(fake: Tensor, training: Tensor, held_out: Tensor, quantile: float = 0.01) -> float:
+    """Share of generated examples that sit closer to the training set than honest new examples do.
+
+    The yardstick is the distance below which only ``quantile`` of held-out real examples lie, so an
+    honest generator scores about ``quantile`` and one that memorises scores up to 1.
+    """
+    yardstick = nearest(held_out, training)[0].quantile(quantile)
+    return (nearest(fake, training)[0] <= yardstick).float().mean().item()
+
+
+def modes_reached(points: Tensor, centres: Tensor, radius: float, least: int = 10) -> tuple[int, float]:
+    """For mixtures: centres (K, D) with at least ``least`` points within radius, and the share of points there."""
+    distance, index = torch.cdist(points, centres).min(1)
+    good = distance <= radius
+    hits = torch.bincount(index[good], minlength=len(centres))
+    return int((hits >= least).sum()), good.float().mean().item()
