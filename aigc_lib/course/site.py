@@ -1,0 +1,138 @@
+"""Build the course's site: stage the notebooks, run Sphinx, index the pages for search.
+
+The notebooks are read as they are, with the outputs they were committed with; nothing is
+executed. Staging writes a copy that suits a web page into ``book/chapters/`` (git-ignored).
+"""
+
+import base64
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import nbformat
+
+from aigc_lib import paths
+from aigc_lib.course.manifest import Chapter, CourseError, load_manifest
+
+PICTURES = {"image/png": "png", "image/gif": "gif", "image/jpeg": "jpg"}
+EVIDENCE = "application/vnd.aigc.evidence+json"
+PACKAGES = ("sphinx", "myst_nb", "sphinx_book_theme", "pagefind")
+SOLUTION_PROMPTS = {"code_prompt_show": "看参考答案", "code_prompt_hide": "收起参考答案"}
+MARKDOWN_PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+!|<>&$~^])")
+
+
+def build(output: Path | None = None) -> Path:
+    """Build the site and return the path of its ``index.html``.
+
+    The site appears under ``output`` (default ``book/_build/html``) only when it is complete;
+    an older site there is replaced.
+
+    Raises:
+        CourseError: the manifest is wrong, a notebook it names or a package is missing, Sphinx
+            warned or failed, or ``output`` holds something else.
+    """
+    output = Path(output) if output else paths.BOOK / "_build" / "html"
+    check_ready(output)
+    chapters = load_manifest()
+    stage(chapters, paths.BOOK / "chapters")
+    work = paths.BOOK / "_build" / "work"
+    shutil.rmtree(work, ignore_errors=True)
+    run_sphinx(paths.BOOK, work)
+    for chapter in chapters:  # the download button offers the real notebook, not the staged one
+        shutil.copy(chapter.path, work / "_sources" / "chapters")
+    run_pagefind(work)
+    shutil.rmtree(output, ignore_errors=True)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(work, output)
+    return output / "index.html"
+
+
+def check_ready(output: Path) -> None:
+    """Refuse early: before any work, and before a folder that is no site would be replaced."""
+    missing = [name for name in PACKAGES if not find_spec(name)]
+    if missing:
+        raise CourseError(f"生成网站缺少 {'、'.join(missing)}。请运行 pip install -c constraints.txt -e '.[site]'。")
+    if output.exists() and any(output.iterdir()) and not (output / ".buildinfo").exists():
+        raise CourseError(f"{output} 里有别的文件，不会覆盖。请换一个空文件夹。")
+
+
+def stage(chapters: Sequence[Chapter], folder: Path) -> None:
+    """Write the web copy of every chapter, and the table of contents by parts."""
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "pictures").mkdir(parents=True)
+    for chapter in chapters:
+        if not chapter.path.exists():
+            raise CourseError(f"找不到 {chapter.path}，但课程清单里有它。")
+        notebook = nbformat.read(chapter.path, as_version=4)
+        stage_notebook(notebook, chapter.name, folder)
+        nbformat.write(notebook, folder / chapter.path.name)
+    (folder / "parts.inc").write_text(contents_by_part(chapters), "utf-8")
+
+
+def contents_by_part(chapters: Sequence[Chapter]) -> str:
+    """One ``toctree`` a part, in the manifest's order."""
+    parts: dict[str, list[str]] = {}
+    for chapter in chapters:
+        parts.setdefault(chapter.part, []).append(f"chapters/{chapter.name}")
+    trees = (
+        "\n".join(["```{toctree}", f":caption: {part}", ":maxdepth: 1", "", *names, "```"])
+        for part, names in parts.items()
+    )
+    return "\n\n".join(trees) + "\n"
+
+
+def stage_notebook(notebook: nbformat.NotebookNode, name: str, folder: Path) -> None:
+    """Suit a notebook, in place, to the web: pictures become files with alt text, evidence stays hidden.
+
+    Pictures are written to ``folder/pictures``; links to files of the repository
+    (``../data/...``) are made to fit the staged notebook's place.
+    """
+    for index, cell in enumerate(notebook.cells):
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace("](../", "](path:../../")
+        for number, output in enumerate(cell.get("outputs", [])):
+            if "data" not in output:
+                continue
+            output.data.pop(EVIDENCE, None)
+            stage_picture(output, folder, f"{name}-{index}-{number}")
+        if cell.cell_type == "code":
+            if "solution" in cell.metadata.get("tags", []):
+                cell.metadata["mystnb"] = SOLUTION_PROMPTS
+            cell.outputs = [output for output in cell.outputs if output.get("data", True)]
+
+
+def stage_picture(output: nbformat.NotebookNode, folder: Path, stem: str) -> None:
+    """Turn a picture output into Markdown: MyST-NB gives stored pictures no alt text."""
+    for mime, suffix in PICTURES.items():
+        if mime in output.data:
+            alt = output.get("metadata", {}).get(mime, {}).get("alt", "")
+            picture = folder / "pictures" / f"{stem}.{suffix}"
+            picture.write_bytes(base64.b64decode(output.data[mime]))
+            alt = MARKDOWN_PUNCTUATION.sub(r"\\\1", " ".join(alt.split()))
+            output.data = nbformat.from_dict({"text/markdown": f"![{alt}](pictures/{picture.name})"})
+            return
+
+
+def run_sphinx(source: Path, output: Path) -> None:
+    """Write the pages. Every warning is an error, so a broken reference never goes out."""
+    doctrees = output.parent / "doctrees"
+    shutil.rmtree(doctrees, ignore_errors=True)  # a cached page would keep its warning to itself
+    command = ["-m", "sphinx", "-W", "--keep-going", "-q", "-j", "auto", "-b", "html"]
+    run([*command, "-d", str(doctrees), str(source), str(output)], "Sphinx")
+
+
+def run_pagefind(site: Path) -> None:
+    """Index the articles (not menus or headers) for search in the browser."""
+    options = ["--root-selector", "article.bd-article", "--exclude-selectors", ".headerlink"]
+    run(["-m", "pagefind", "--site", str(site), "--quiet", *options], "pagefind")
+
+
+def run(arguments: list[str], tool: str) -> None:
+    """Run a Python module in its own process; its messages come out only when it fails."""
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
+    if done.returncode:
+        raise CourseError(f"{tool} 没能生成网站：\n{(done.stdout + done.stderr).strip()}")

@@ -1,0 +1,149 @@
+"""The ``scoreboard`` directive: evidence.json as one table, or as a line of counts."""
+
+import json
+from collections import Counter
+from html import escape
+from pathlib import Path
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective
+
+VERDICTS = {"支持": ("support", "✓"), "不支持": ("reject", "✗"), "证据不足": ("open", "?")}
+EMPTY = "<p>还没有测量记录。跑一遍 <code>aigc evidence run</code>，这里就会有结果。</p>"
+HEADINGS = (("断言", "section"), ("结论", "verdict"), ("差值与 95 % 区间", "effect"), ("次数", "n"))
+
+
+def read_ledger(path: Path) -> list[dict]:
+    """Rows of the ledger; none when the file is missing or empty."""
+    if not path.exists() or not path.read_text("utf-8").strip():
+        return []
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except json.JSONDecodeError as error:
+        raise ExtensionError(f"{path} is not valid JSON: {error}. Collect the evidence again.")
+
+
+def number(value: float | None, sign: bool = False) -> str:
+    """Three significant digits with a real minus sign; a dash when there is no value."""
+    if value is None or value != value:
+        return "—"
+    return f"{value:{'+' if sign else ''}.3g}".replace("-", "−")
+
+
+def improvement(row: dict) -> tuple[float, float, float] | None:
+    """Low end, mean and high end of the improvement: positive is better than the baseline."""
+    ends = (row["ci_low"], row["diff"], row["ci_high"])
+    if any(end is None or end != end for end in ends):
+        return None
+    return ends if row["higher_is_better"] else tuple(-end for end in reversed(ends))
+
+
+def interval_svg(row: dict) -> str:
+    """The interval beside zero (solid) and the smallest difference (dashed); right is better."""
+    ends = improvement(row)
+    if ends is None:
+        return ""
+    least = row.get("smallest_difference") or 0.0
+    left, right = min(0.0, ends[0]), max(least, ends[2])
+    span = (right - left) or 1.0
+    low, mean, high, zero, line = (5 + 130 * (x - left) / span for x in (*ends, 0.0, least))
+    return (
+        '<svg class="interval" viewBox="0 0 140 16" aria-hidden="true">'
+        f'<path d="M{zero:.1f} 0V16"/><path class="least" d="M{line:.1f} 0V16"/>'
+        f'<path class="bar" d="M{low:.1f} 8H{high:.1f}"/><circle cx="{mean:.1f}" cy="8" r="3.5"/></svg>'
+    )
+
+
+def badge(verdict: str) -> str:
+    """A verdict with its sign: told apart without colour."""
+    kind, sign = VERDICTS[verdict]
+    return f'<span class="verdict {kind}"><span aria-hidden="true">{sign}</span> {verdict}</span>'
+
+
+def sort_keys(row: dict) -> dict[str, float]:
+    """What each column is sorted by; the effect counts in smallest differences."""
+    ends, least = improvement(row), row.get("smallest_difference") or 1.0
+    parts = [int(part) for part in row["section"].split(".") if part.isdigit()]
+    return {
+        "section": sum(part / 100**i for i, part in enumerate(parts)),
+        "verdict": list(VERDICTS).index(row["verdict"]),
+        "effect": ends[1] / least if ends else float("-inf"),
+        "n": row["n"],
+    }
+
+
+def render_row(row: dict, pages: set[str]) -> str:
+    """One claim as a table row; it links to its chapter when the site has that chapter."""
+    text = {key: escape(str(row.get(key) or "")) for key in row}
+    page, unit = f"chapters/{row['notebook']}", text.get("unit", "")
+    where = f"{text['section']} 断言核查"
+    link = f'<a href="{page}.html#断言核查">{where}</a>' if page in pages else where
+    better = "越大越好" if row["higher_is_better"] else "越小越好"
+    least = number(row.get("smallest_difference"))
+    keys = " ".join(f'data-{name}="{key:g}"' for name, key in sort_keys(row).items())
+    return f"""<tr id="{text["id"]}" data-kind="{row["verdict"]}" {keys}>
+<td><p>{text["claim"]}</p><p class="detail">{link} · <code>{text["id"]}</code></p></td>
+<td>{badge(row["verdict"])}</td>
+<td><p><strong>{number(row["diff"], True)}</strong> [{number(row["ci_low"], True)}, {number(row["ci_high"], True)}] {unit}</p>
+{interval_svg(row)}
+<p class="detail">{text["metric"]}（{better}），最小差值 {least}<br>
+模型：{text["model"]} {number(row["model_mean"])}<br>基线：{text["baseline"]} {number(row["baseline_mean"])}</p></td>
+<td><span class="label">次数 </span>{row["n"]}</td></tr>"""
+
+
+def render_table(rows: list[dict], pages: set[str]) -> str:
+    """Counts that filter, then the table."""
+    counts = Counter(row["verdict"] for row in rows)
+    buttons = [f'<button type="button" data-kind="" aria-pressed="true">全部 {len(rows)}</button>']
+    for name in VERDICTS:
+        buttons.append(
+            f'<button type="button" data-kind="{name}" aria-pressed="false">'
+            f"{badge(name)} {counts[name]}</button>"
+        )
+    heads = "".join(
+        f'<th scope="col" aria-sort="none"><button type="button" data-key="{key}">{text}</button></th>'
+        for text, key in HEADINGS
+    )
+    body = "\n".join(render_row(row, pages) for row in rows)
+    return (
+        f'<div class="filters" role="group" aria-label="按结论筛选">{"".join(buttons)}</div>\n'
+        '<p class="detail">横条是改进的 95 % 区间，越靠右越好；实线是零，虚线是最小差值。点表头可以排序。</p>\n'
+        f'<table class="scoreboard"><thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody></table>'
+    )
+
+
+def render_summary(rows: list[dict]) -> str:
+    """The counts on the first page, each a link to the filtered table."""
+    counts = Counter(row["verdict"] for row in rows)
+    links = (
+        f'<a href="scoreboard.html?verdict={name}">{badge(name)} {counts[name]}</a>'
+        for name in VERDICTS
+    )
+    return f'<p class="filters">目前测了 {len(rows)} 条断言： {" ".join(links)}</p>'
+
+
+class Scoreboard(SphinxDirective):
+    """``{scoreboard}``: the whole table; with ``:summary:`` only the counts."""
+
+    option_spec = {"summary": directives.flag}
+
+    def run(self) -> list[nodes.Node]:
+        """Read the ledger beside conf.py and render it as HTML."""
+        path = Path(self.env.srcdir) / "evidence.json"
+        self.env.note_dependency(str(path))
+        rows = read_ledger(path)
+        if not rows:
+            html = EMPTY
+        elif "summary" in self.options:
+            html = render_summary(rows)
+        else:
+            html = render_table(rows, set(self.env.found_docs))
+        return [nodes.raw("", html, format="html")]
+
+
+def setup(app) -> dict:
+    """Register the directive."""
+    app.add_directive("scoreboard", Scoreboard)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

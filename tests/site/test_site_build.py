@@ -1,0 +1,160 @@
+"""The built site as files: what is on the pages, which links hold, what a bad course does."""
+
+import json
+import shutil
+import sys
+
+import nbformat
+import pytest
+from nbformat import v4
+
+import site_links as links
+import site_miniature as miniature
+from aigc_lib import paths
+from aigc_lib.course import site as builder
+from aigc_lib.course.manifest import CourseError
+
+
+def chapter(site) -> str:
+    return (site / "chapters" / "ch01_tiny.html").read_text("utf-8")
+
+
+def test_every_link_inside_the_site_resolves(any_site):
+    assert links.broken_links(any_site) == []
+
+
+def test_nothing_comes_from_elsewhere(any_site):
+    assert links.external_resources(any_site) == []
+
+
+def test_the_link_checker_rejects_bad_links(tmp_path):
+    (tmp_path / "good.html").write_text('<p id="here"><a href="good.html#here">a</a><a href="#here">b</a>', "utf-8")
+    assert links.broken_links(tmp_path) == []
+    (tmp_path / "bad.html").write_text('<a href="gone.html">a</a><img src="x.png"><a href="good.html#gone">b</a>', "utf-8")
+    assert len(links.broken_links(tmp_path)) == 3
+    (tmp_path / "bad.html").write_text('<a href="../secret.html">a</a>', "utf-8")
+    (tmp_path.parent / "secret.html").write_text("outside the site", "utf-8")
+    assert len(links.broken_links(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("html", [
+    '<script src="https://cdn.example/a.js"></script>',
+    '<link rel="stylesheet" href="//cdn.example/a.css">',
+    '<img src="http://cdn.example/a.png">',
+    "<style>@import 'https://cdn.example/font.css';</style>",
+    '<p style="background: url(https://cdn.example/a.png)">',
+])
+def test_the_resource_checker_rejects_foreign_resources(tmp_path, html):
+    (tmp_path / "bad.html").write_text(html, "utf-8")
+    assert len(links.external_resources(tmp_path)) == 1
+
+
+def test_the_resource_checker_reads_style_sheets_and_allows_plain_links(tmp_path):
+    (tmp_path / "good.html").write_text('<a href="https://example.org">a primary source</a>', "utf-8")
+    assert links.external_resources(tmp_path) == []
+    (tmp_path / "bad.css").write_text("@font-face { src: url('https://fonts.example/a.woff2') }", "utf-8")
+    assert len(links.external_resources(tmp_path)) == 1
+
+
+def test_pages_are_chinese_and_grouped_by_part(mini_site):
+    index = (mini_site / "index.html").read_text("utf-8")
+    assert '<html lang="zh-CN"' in index
+    parts = [index.index(text) for text in ("第一部分 基础", "1 概述", "第二部分 行业", "2.1 小模型")]
+    assert parts == sorted(parts)
+
+
+def test_pictures_carry_their_alt_text(mini_site):
+    html = chapter(mini_site)
+    assert 'alt="曲线：损失 [训练] 从 3 降到 1，单位 bit"' in html
+    assert 'alt="两条曲线，a&lt;b &amp; \'c\' &quot;d&quot; $e$"' in html
+    assert 'alt="动图：噪声变成衣服"' in html and ".gif" in html
+
+
+def test_raw_evidence_stays_hidden_and_its_table_shows(mini_site):
+    html = chapter(mini_site)
+    assert "raw_evidence_must_stay_hidden" not in html
+    assert "<td>甲</td>" in html
+
+
+def test_solutions_are_folded(mini_site):
+    html = chapter(mini_site)
+    assert html.index("<details") < html.index("看参考答案") < html.index("solution_1")
+
+
+def test_the_download_is_the_real_notebook(mini_root, mini_site):
+    real = mini_root / "notebooks" / "ch01_tiny.ipynb"
+    assert (mini_site / "_sources" / "chapters" / real.name).read_bytes() == real.read_bytes()
+
+
+def test_scoreboard_shows_every_claim_and_links_to_its_chapter(mini_site):
+    html = (mini_site / "scoreboard.html").read_text("utf-8")
+    assert html.count("<tr id=") == len(miniature.ledger())
+    assert 'href="chapters/ch02_small.html#断言核查"' in html
+    assert "<strong>−0.0042</strong> [−0.0053, −0.0031] MSE" in html
+    assert "丙：扩散模型 &lt; 二十步就够 &amp; 更快。" in html
+    assert "ch99_absent.html" not in html
+
+
+@pytest.fixture
+def scoreboard(monkeypatch):
+    monkeypatch.syspath_prepend(str(miniature.REPOSITORY / "book" / "_ext"))
+    sys.modules.pop("scoreboard", None)
+    import scoreboard
+
+    return scoreboard
+
+
+def test_a_missing_or_empty_ledger_is_no_error(scoreboard, tmp_path):
+    path = tmp_path / "evidence.json"
+    assert scoreboard.read_ledger(path) == []
+    for text in ("", "[]"):
+        path.write_text(text, "utf-8")
+        assert scoreboard.read_ledger(path) == []
+    path.write_text("[{", "utf-8")
+    with pytest.raises(Exception, match="not valid JSON"):
+        scoreboard.read_ledger(path)
+
+
+def test_improvement_points_right_whatever_the_metric(scoreboard):
+    lower = miniature.ledger_row("x", "1", -0.3, 0.1, "支持")
+    higher = lower | {"diff": 0.3, "ci_low": 0.2, "ci_high": 0.4, "higher_is_better": True}
+    assert scoreboard.improvement(lower) == pytest.approx((0.2, 0.3, 0.4))
+    assert scoreboard.improvement(higher) == pytest.approx((0.2, 0.3, 0.4))
+
+
+def test_a_warning_stops_the_build_and_leaves_the_old_site(mini_root, mini_site, tmp_path):
+    root = tmp_path / "course"
+    shutil.copytree(mini_root, root)
+    (root / "book" / "evidence.json").unlink()  # a course that has not been measured still builds
+    bad = v4.new_notebook(cells=[v4.new_markdown_cell("# 1 概述\n\n[断了](ch77_nowhere.ipynb)")])
+    good = (root / "notebooks" / "ch01_tiny.ipynb").read_bytes()
+    nbformat.write(bad, root / "notebooks" / "ch01_tiny.ipynb")
+    before = (root / "book" / "_build" / "html" / "index.html").read_bytes()
+    for _ in range(2):  # nothing that the first build leaves may hide the warning from the second
+        with pytest.raises(CourseError, match="ch77_nowhere"):
+            miniature.build_at(root)
+    assert (root / "book" / "_build" / "html" / "index.html").read_bytes() == before
+    (root / "notebooks" / "ch01_tiny.ipynb").write_bytes(good)
+    (root / "notebooks" / "ch02_small.ipynb").write_bytes(good)
+    assert "还没有测量记录" in (miniature.build_at(root) / "scoreboard.html").read_text("utf-8")
+
+
+def test_a_missing_notebook_and_a_folder_in_use_are_refused(mini_root, monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "BOOK", tmp_path / "book")
+    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path / "notebooks")
+    shutil.copytree(mini_root / "notebooks", paths.NOTEBOOKS)
+    (paths.NOTEBOOKS / "ch02_small.ipynb").unlink()
+    with pytest.raises(CourseError, match="ch02_small"):
+        builder.build()
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "final.txt").write_text("precious", "utf-8")
+    with pytest.raises(CourseError, match="thesis"):
+        builder.build(tmp_path / "thesis")
+    assert (tmp_path / "thesis" / "final.txt").read_text("utf-8") == "precious"
+
+
+def test_the_ledger_of_the_repository_can_be_shown(scoreboard):
+    rows = scoreboard.read_ledger(miniature.REPOSITORY / "book" / "evidence.json")
+    for row in rows:
+        assert row["id"] in scoreboard.render_row(row, set())
+    assert json.dumps(rows)
