@@ -7,6 +7,8 @@ from dataclasses import replace
 from aigc_lib.course.manifest import CourseError
 from aigc_lib.course.process import POLL_SECONDS, Job, Outcome, Status, cores, run_job
 
+CONNECT_SECONDS = 10
+
 
 def run_on_dask(jobs: Sequence[Job], address: str, stopped: Callable[[], bool]) -> Iterator[Outcome]:
     """Yield outcomes as the cluster at ``address`` finishes them; CourseError when it cannot be reached."""
@@ -15,7 +17,7 @@ def run_on_dask(jobs: Sequence[Job], address: str, stopped: Callable[[], bool]) 
     except ImportError:
         raise CourseError("没有装 Dask。先运行 pip install 'aigc-course[cluster]'，或不用 --dask。") from None
     try:
-        client = Client(address, timeout=10, set_as_default=False)
+        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise CourseError(f"连不上 Dask 集群 {address}：{error}。请检查地址和网络。") from None
     with client:

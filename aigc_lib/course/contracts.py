@@ -165,12 +165,9 @@ def nbval(nb: NotebookNode, chapter: Chapter) -> list[str]:
 def exercises(nb: NotebookNode, chapter: Chapter) -> list[str]:
     """At least three exercises, each with stub, check, hint and hidden solution; stored results as expected."""
     numbers = [int(n) for n in re.findall(r"(?m)^### 练习 (\d+)", _section(nb, "练习"))]
-    problems = []
     if len(numbers) < FEWEST_EXERCISES or numbers != list(range(1, len(numbers) + 1)):
-        problems.append(f"“练习”里应当有至少 {FEWEST_EXERCISES} 个从 1 编号的“### 练习 N”，现在是 {numbers}。")
-    for n in numbers:
-        problems += [f"练习 {n} {what}。" for what in _exercise(nb, n)]
-    return problems
+        return [f"“练习”里应当有至少 {FEWEST_EXERCISES} 个从 1 编号的“### 练习 N”，现在是 {numbers}。"]
+    return [f"练习 {n} {what}。" for n in numbers for what in _exercise(nb, n)]
 
 
 def _exercise(nb: NotebookNode, n: int) -> Iterator[str]:
@@ -184,9 +181,9 @@ def _exercise(nb: NotebookNode, n: int) -> Iterator[str]:
             yield complaint
     if not any("<details>" in cell.source for cell in _exercise_cells(nb, n) if cell.cell_type == "markdown"):
         yield "没有放在 <details> 里的提示"
-    if f"练习 {n}：还没通过" not in _printed(parts["exercise-check"]):
+    if parts["exercise-check"] and f"练习 {n}：还没通过" not in _printed(parts["exercise-check"]):
         yield "的检查格应当对空白答案说“还没通过”"
-    if f"练习 {n}：通过" not in _printed(parts["solution"]):
+    if parts["solution"] and f"练习 {n}：通过" not in _printed(parts["solution"]):
         yield "的参考答案没有通过检查"
     if not all("hide-cell" in tags(cell) and cell.metadata.get("jupyter", {}).get("source_hidden")
                for cell in parts["solution"]):
@@ -222,18 +219,21 @@ def check_notebook(chapter: Chapter) -> list[str]:
     return [f"{chapter.name}：{problem}" for contract in NOTEBOOK_CONTRACTS.values() for problem in contract(nb, chapter)]
 
 
+def _prose(cell: NotebookNode) -> str:
+    """A markdown cell without its code fences, in which ``#`` starts a comment."""
+    return re.sub(r"(?ms)^(```|~~~).*?^\1\s*$", "", cell.source) if cell.cell_type == "markdown" else ""
+
+
 def _headings(nb: NotebookNode) -> Iterator[tuple[int, str, int]]:
-    """(level, text, cell index) of every heading outside code fences."""
+    """(level, text, cell index) of every heading."""
     for i, cell in enumerate(nb.cells):
-        if cell.cell_type == "markdown":
-            prose = re.sub(r"(?ms)^(```|~~~).*?^\1\s*$", "", cell.source)
-            for marks, text in re.findall(r"(?m)^(#{1,6})\s+(.+?)\s*$", prose):
-                yield len(marks), text, i
+        for marks, text in re.findall(r"(?m)^(#{1,6})\s+(.+?)\s*$", _prose(cell)):
+            yield len(marks), text, i
 
 
 def _section(nb: NotebookNode, heading: str) -> str:
     """The prose from a level-2 heading to the next."""
-    prose = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
+    prose = "\n".join(_prose(cell) for cell in nb.cells)
     found = re.search(rf"(?ms)^## {heading}\s*$(.*?)(?=^##? |\Z)", prose)
     return found.group(1) if found else ""
 

@@ -2,7 +2,6 @@
 
 import copy
 import hashlib
-import json
 from pathlib import Path
 
 import nbformat
@@ -40,7 +39,7 @@ def parse_notebook(text: str, where: str | Path = "notebook") -> NotebookNode:
     """A notebook from its JSON text; CourseError when the text is not a notebook."""
     try:
         return nbformat.reads(text, as_version=4)
-    except (json.JSONDecodeError, nbformat.reader.NotJSONError, nbformat.ValidationError, AttributeError, KeyError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, nbformat.ValidationError) as error:
         raise CourseError(f"{where} 不是完好的 notebook（{type(error).__name__}）。请从版本库恢复它。") from None
 
 

@@ -71,15 +71,18 @@ class Tree:
     """A process and everything it started.
 
     A kernel runs in a session of its own, so a signal to the process group would miss it; and a
-    kernel's children lose their parent when the kernel dies. Whatever was seen once is remembered.
+    kernel's children lose their parent when the kernel dies. So whatever was seen once is
+    remembered, and the environment variable AIGC_JOB marks the rest.
     """
 
-    def __init__(self, pid: int):
+    def __init__(self, pid: int, mark: str):
         self.root = psutil.Process(pid)
+        self.mark = mark
         self.seen = {self.root}
         self.peak_bytes = 0
 
     def sample(self) -> None:
+        """Look at the tree and the memory it holds now."""
         self._look(self.root)
         used = 0
         for process in list(self.seen):
@@ -91,7 +94,7 @@ class Tree:
 
     def kill(self) -> None:
         """End all of it. Repeats until nothing is left: a process may start another while we look."""
-        while living := [process for process in self.seen if _alive(process)]:
+        while living := self._living():
             for process in living:
                 self._look(process)
             for process in self.seen:
@@ -100,6 +103,15 @@ class Tree:
                 except psutil.Error:
                     continue
             time.sleep(0.01)
+
+    def _living(self) -> list[psutil.Process]:
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("AIGC_JOB") == self.mark:
+                    self.seen.add(process)
+            except (psutil.Error, OSError):  # not ours to look into
+                continue
+        return [process for process in self.seen if _alive(process)]
 
     def _look(self, process: psutil.Process) -> None:
         try:
@@ -137,7 +149,7 @@ def _run_in(folder: Path, job: Job, stopped: Callable[[], bool]) -> Outcome:
         process = subprocess.Popen([sys.executable, "-m", "aigc_lib.course.execute", str(folder)], cwd=folder,
                                    env=_environment(folder, job), stdin=subprocess.DEVNULL, stdout=log,
                                    stderr=subprocess.STDOUT, start_new_session=True)
-    tree = Tree(process.pid)
+    tree = Tree(process.pid, str(folder))
     try:
         cut = _watch(process, tree, started + job.limit, stopped)
     finally:
@@ -156,6 +168,7 @@ def _environment(folder: Path, job: Job) -> dict[str, str]:
     return {
         **os.environ,
         "AIGC_PROFILE": job.profile,
+        "AIGC_JOB": str(folder),                # marks whatever the notebook starts, see Tree
         "OMP_NUM_THREADS": str(job.threads),
         "PYTHONPATH": os.pathsep.join(search),  # the kernel sees the same library as we do
         "PYTHONHASHSEED": "0",

@@ -11,7 +11,7 @@ from aigc_lib.course.manifest import CourseError
 from aigc_lib.course.process import Outcome, Status
 
 LABELS = {Status.OK: "通过", Status.CODE: "代码出错", Status.TIMEOUT: "超时", Status.KERNEL: "内核死亡",
-          Status.DATA: "缺数据", Status.SAVE: "没能保存", Status.INTERRUPTED: "中断"}
+          Status.DATA: "缺数据", Status.SAVE: "存盘出错", Status.INTERRUPTED: "中断"}
 
 
 def as_json(value: object) -> str:

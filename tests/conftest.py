@@ -1,0 +1,13 @@
+"""What all tests share: no settings from outside, and no stopwatch on property tests."""
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("course", deadline=None)  # a busy machine is slow, not wrong
+settings.load_profile("course")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch):
+    for name in ("AIGC_PROFILE", "AIGC_DATA"):
+        monkeypatch.delenv(name, raising=False)
