@@ -17,8 +17,6 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from aigc_lib.checks import check_tensor
-
 Schedule = Callable[[Tensor], tuple[Tensor, Tensor]]  # t (B,) -> alpha (B,), sigma (B,)
 
 
@@ -78,6 +76,9 @@ class Diffusion(nn.Module):
 
     def loss(self, x0: Tensor, cond: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
         """Mean squared error of the prediction at a random time. Labels are hidden now and then."""
+        if x0.shape[1:] != self.shape:
+            raise ValueError(f"x0 must have shape (B, {', '.join(map(str, self.shape))}), found {tuple(x0.shape)}.")
+
         def draw(sample: Callable, *size: int) -> Tensor:
             return sample(*size, generator=generator, device=x0.device)
 

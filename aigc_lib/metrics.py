@@ -24,7 +24,7 @@ class PictureFeatures:
 
     def __init__(self) -> None:
         self.classifier = Classifier()
-        self.classifier.load_state_dict(load_file(data_file("fashion_classifier", "fashion_classifier.safetensors")))
+        self.classifier.load_state_dict(load_file(data_file("weights", "fashion_classifier.safetensors")))
         self.classifier.eval()
 
     @torch.no_grad()

@@ -1,0 +1,52 @@
+# Two commands do everything: `make course` and `make test`. Both install into .venv first, once.
+PYTHON ?= python3
+JOBS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+# A Linux laptop without a GPU may name an index with the small CPU build of torch.
+TORCH_INDEX ?=
+
+.PHONY: course test browser lab site benchmark clean
+
+course: $(VENV)/.course
+	@echo "运行全部笔记本（full，2 核约 10 分钟），再建网站。中断后可用 .venv/bin/aigc run --resume 接着跑。"
+	$(BIN)/aigc run --profile full --jobs $(JOBS)
+	$(BIN)/aigc site
+	$(BIN)/aigc evidence show
+
+test: $(VENV)/.test
+	@echo "运行测试（2 核约 10 分钟）。"
+	$(BIN)/python -m pytest -m "not browser" -n 2 --dist loadfile -q
+	$(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=120 -n 2 --dist loadfile -q -p no:cacheprovider notebooks
+
+browser: $(VENV)/.test
+	$(BIN)/python -m pytest -m browser -q
+
+lab: $(VENV)/.course
+	$(BIN)/aigc lab
+
+site: $(VENV)/.course
+	$(BIN)/aigc site
+
+benchmark: $(VENV)/.test
+	$(BIN)/python benchmarks/run.py
+
+$(VENV)/.torch: constraints.txt
+	@echo "建立 Python 环境 $(VENV) 并安装 PyTorch（需要下载，几分钟）。"
+	$(PYTHON) -m venv $(VENV)
+	grep '^torch==' constraints.txt > $(VENV)/torch.txt
+	$(BIN)/pip install -q $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -r $(VENV)/torch.txt
+	@touch $@
+
+$(VENV)/.course: $(VENV)/.torch pyproject.toml
+	@echo "安装课程需要的包（约一分钟）。"
+	$(BIN)/pip install -q -c constraints.txt -e '.[site]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.course
+	@echo "安装测试需要的包（约一分钟）。"
+	$(BIN)/pip install -q -c constraints.txt -e '.[site,cluster,dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) runs build book/_build book/chapters

@@ -1,0 +1,86 @@
+"""Autoencoders against what can be computed exactly."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import subspace_angles
+from torch import nn
+
+from aigc_lib.autoencoder import VAE, Autoencoder
+from aigc_lib.baselines import LinearCode
+from aigc_lib.networks import ConvDecoder, ConvEncoder
+from aigc_lib.training import train
+
+
+def low_rank_data(n: int = 2000) -> torch.Tensor:
+    g = torch.Generator().manual_seed(0)
+    axes = torch.linalg.qr(torch.randn(10, 10, generator=g)).Q
+    return torch.randn(n, 10, generator=g) * torch.tensor([3, 2, 1.5] + [0.2] * 7) @ axes.T
+
+
+def test_linear_autoencoder_finds_the_principal_subspace():
+    x = low_rank_data()
+    x = x - x.mean(0)
+    torch.manual_seed(0)
+    model = Autoencoder(nn.Linear(10, 3, bias=False), nn.Linear(3, 10, bias=False))
+    for _ in train(model, x, 1500, batch_size=2000, lr=2e-2, weight_decay=0):
+        pass
+    components = LinearCode(3).fit(x).pca.components_
+    angles = subspace_angles(model.decoder.weight.detach().double().numpy(), components.T)
+    assert np.degrees(angles).max() < 1
+
+
+def test_score_is_each_examples_own_reconstruction_error():
+    model = Autoencoder(nn.Identity(), nn.Identity())
+    model.decoder = nn.Linear(4, 4, bias=False)
+    with torch.no_grad():
+        model.decoder.weight.copy_(torch.zeros(4, 4))
+    x = torch.tensor([[1.0, 1, 1, 1], [2, 0, 0, 0]])
+    assert torch.allclose(model.score(x), torch.tensor([1.0, 1.0]))
+
+
+def test_denoising_noise_is_only_added_in_training_and_is_reproducible():
+    model = Autoencoder(nn.Identity(), nn.Identity(), noise=0.5)
+    x = torch.zeros(64, 100)
+    losses = [model.loss(x, torch.Generator().manual_seed(3)).item() for _ in range(2)]
+    assert losses[0] == losses[1] and abs(losses[0] - 0.25) < 0.02
+    assert model.score(x).max() == 0
+
+
+def test_elbo_is_a_lower_bound_and_tight_for_the_exact_posterior():
+    """p(z) = N(0, 1), p(x | z) = N(w z, s^2) in 2-D: the marginal and the posterior are Gaussian."""
+    w, s = torch.tensor([1.5, -0.5]), 0.7
+    x = torch.randn(4000, 1, generator=torch.Generator().manual_seed(0)) * w
+    x = x + s * torch.randn(x.shape, generator=torch.Generator().manual_seed(1))
+    covariance = torch.outer(w, w) + s**2 * torch.eye(2)
+    exact = torch.distributions.MultivariateNormal(torch.zeros(2), covariance).log_prob(x).mean().item()
+
+    variance = 1 / (1 + w @ w / s**2)
+    vae = VAE(nn.Linear(2, 2), nn.Linear(1, 2, bias=False), latent_dim=1)
+    with torch.no_grad():
+        vae.encoder.weight.copy_(torch.stack([variance * w / s**2, torch.zeros(2)]))
+        vae.encoder.bias.copy_(torch.stack([torch.zeros(()), variance.log()]))
+        vae.decoder.weight.copy_(w[:, None])
+
+    def elbo() -> float:
+        rebuilding, kl = vae.terms(x, torch.Generator().manual_seed(2))
+        return -(rebuilding + kl).item()
+
+    assert abs(elbo() - exact) < 0.03
+    with torch.no_grad():
+        vae.encoder.bias[1] += 1.0  # a worse posterior must widen the gap
+    assert elbo() < exact - 0.05
+
+
+@pytest.mark.parametrize("model", [Autoencoder(ConvEncoder(8), ConvDecoder(8)),
+                                   VAE(ConvEncoder(16), ConvDecoder(8), 8)])
+def test_verbs_keep_the_shapes(model):
+    x = torch.rand(3, 1, 28, 28) * 2 - 1
+    z = model.encode(x)
+    assert z.shape == (3, 8) and model.decode(z).shape == x.shape
+
+
+def test_same_seed_same_samples():
+    vae = VAE(ConvEncoder(8), ConvDecoder(4), 4)
+    assert torch.equal(vae.generate(5, seed=1), vae.generate(5, seed=1))
+    assert not torch.equal(vae.generate(5, seed=1), vae.generate(5, seed=2))

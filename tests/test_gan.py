@@ -1,0 +1,95 @@
+"""GAN losses, penalties and the optimal discriminator against closed forms."""
+
+import pytest
+import torch
+from torch import nn
+
+from aigc_lib.gan import GAN, LOSSES
+from aigc_lib.networks import PictureDiscriminator, PictureGenerator, mlp
+from aigc_lib.training import train
+
+
+class Score(nn.Module):
+    """A linear score w x, whose slope is |w| everywhere."""
+
+    def __init__(self, w: list[float]):
+        super().__init__()
+        self.w = nn.Parameter(torch.tensor(w))
+
+    def forward(self, x, cond=None):
+        return x @ self.w
+
+
+class Fixed(nn.Module):
+    """Ignores z and draws from N(1, 1) with its own generator."""
+
+    def forward(self, z, cond=None):
+        return z + 1
+
+
+def test_discriminator_learns_the_density_ratio():
+    """Real N(-1, 1), fake N(1, 1): the optimal score is log p/q = -2 x (Goodfellow et al. 2014)."""
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = mlp([1, 64, 64, 1])
+
+        def forward(self, x, cond=None):
+            return self.body(x)[:, 0]
+
+    torch.manual_seed(0)
+    gan = GAN(Fixed(), Net(), 1, loss="non_saturating", penalty=None)
+    gan.players = lambda: GAN.players(gan)[:1]  # the generator stays as it is
+    real = torch.randn(20_000, 1, generator=torch.Generator().manual_seed(0)) - 1
+    for _ in train(gan, real, 1500, batch_size=512, lr=3e-3, ema=0.99):
+        pass
+    x = torch.linspace(-2, 2, 41)[:, None]
+    with torch.no_grad():
+        learned = gan.discriminate(x).sigmoid()
+    assert (learned - torch.sigmoid(-2 * x[:, 0])).abs().max() < 0.06
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_each_player_gains_from_what_it_wants(name):
+    """A higher score for fakes is worse for the discriminator and better for the generator."""
+    real, fake = torch.tensor([0.3, -0.2]), torch.tensor([0.1, -0.4], requires_grad=True)
+    for_discriminator, for_generator = LOSSES[name](real, fake)
+    assert (torch.autograd.grad(for_discriminator, fake, retain_graph=True)[0] > 0).all()
+    assert (torch.autograd.grad(for_generator, fake)[0] < 0).all()
+
+
+def test_saturating_loss_leaves_a_losing_generator_without_gradient():
+    fake = torch.tensor([-12.0], requires_grad=True)
+    slow = torch.autograd.grad(LOSSES["saturating"](fake, fake)[1], fake)[0].abs()
+    fast = torch.autograd.grad(LOSSES["non_saturating"](fake, fake)[1], fake)[0].abs()
+    assert slow < 1e-4 and fast > 0.99
+
+
+@pytest.mark.parametrize("penalty, expected", [("gradient", (5 - 1) ** 2), ("zero-centred", (25 + 25) / 2)])
+def test_penalties_on_a_linear_score(penalty, expected):
+    x = torch.randn(32, 2)
+    with_penalty = GAN(Fixed(), Score([3.0, 4.0]), 2, "wasserstein", penalty, weight=1.0)
+    without = GAN(Fixed(), Score([3.0, 4.0]), 2, "wasserstein", None)
+    losses = [g.discriminator_loss(x, generator=torch.Generator().manual_seed(0)) for g in (with_penalty, without)]
+    assert abs((losses[0] - losses[1]).item() - expected) < 1e-3
+
+
+def test_discriminator_step_leaves_the_generator_alone():
+    gan = GAN(PictureGenerator(8, width=8, n_classes=3), PictureDiscriminator(width=8, n_classes=3), 8)
+    loss = gan.discriminator_loss(torch.rand(4, 1, 28, 28), torch.tensor([0, 1, 2, 0]))
+    loss.backward()
+    assert all(p.grad is None for p in gan.generator.parameters())
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in gan.discriminator.parameters())
+
+
+def test_samples_are_reproducible_and_in_range():
+    gan = GAN(PictureGenerator(8, width=8, n_classes=3), PictureDiscriminator(width=8, n_classes=3), 8)
+    cond = torch.tensor([0, 1, 2])
+    x = gan.sample(3, cond, seed=4)
+    assert x.shape == (3, 1, 28, 28) and x.abs().max() <= 1
+    assert torch.equal(x, gan.sample(3, cond, seed=4))
+
+
+def test_unknown_loss_is_named():
+    with pytest.raises(ValueError, match="relativistic.*'lsgan'"):
+        GAN(Fixed(), Score([1.0]), 1, loss="lsgan")

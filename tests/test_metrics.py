@@ -1,0 +1,128 @@
+"""Metrics against closed forms and reference libraries."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aigc_lib.baselines import GaussianPictures, LinearCode
+from aigc_lib.checks import check_labels, check_tensor
+from aigc_lib.datasets import load_fashion_mnist
+from aigc_lib.metrics import PictureFeatures, copying, fidelity, frechet_distance, modes_reached, nearest
+
+
+def gaussian(n, mean, scales, seed):
+    return np.random.default_rng(seed).normal(mean, scales, (n, len(scales)))
+
+
+def test_frechet_distance_of_two_gaussians():
+    """Diagonal covariances: |m1 - m2|^2 + sum (s1 - s2)^2 (Dowson & Landau 1982)."""
+    a = gaussian(200_000, [0, 1, 2], [1, 2, 3], 0)
+    b = gaussian(200_000, [1, 1, 0], [2, 2, 1], 1)
+    assert frechet_distance(a, b) == pytest.approx((1 + 0 + 4) + (1 + 0 + 4), rel=0.02)
+
+
+def test_frechet_distance_equals_the_matrix_square_root_formula():
+    import scipy.linalg
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(500, 6)) @ rng.normal(size=(6, 6)), rng.normal(size=(400, 6)) + 0.5
+    cov_a, cov_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    root = scipy.linalg.sqrtm(cov_a @ cov_b).real
+    expected = ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(cov_a + cov_b - 2 * root)
+    assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-6)
+
+
+@given(st.integers(0, 1000), st.floats(0.1, 10))
+def test_frechet_distance_is_symmetric_zero_on_itself_and_scales(seed, scale):
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=(30, 4)), rng.normal(1, 2, size=(40, 4))
+    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-6)
+    assert frechet_distance(a, b) == pytest.approx(frechet_distance(b, a), rel=1e-6)
+    assert frechet_distance(scale * a, scale * b) == pytest.approx(scale**2 * frechet_distance(a, b), rel=1e-6)
+
+
+@pytest.mark.parametrize("bad", [np.zeros((3, 5)), np.zeros(5), np.full((9, 2), np.nan)])
+def test_frechet_distance_refuses_too_few_or_damaged_features(bad):
+    with pytest.raises(ValueError, match="N > D"):
+        frechet_distance(bad, np.random.default_rng(0).normal(size=(20, 2)))
+
+
+def test_fidelity_equals_prdc():
+    from prdc import compute_prdc
+    rng = np.random.default_rng(0)
+    real, fake = rng.normal(size=(300, 5)), rng.normal(0.4, 1.2, size=(250, 5))
+    theirs, ours = compute_prdc(real, fake, nearest_k=5), fidelity(real, fake, k=5)
+    for name in ("precision", "recall", "density", "coverage"):
+        assert getattr(ours, name) == pytest.approx(theirs[name], abs=1e-9), name
+
+
+def test_copying_tells_a_thief_from_an_honest_generator():
+    g = torch.Generator().manual_seed(0)
+    training, held_out, honest = (torch.randn(1000, 1, 4, 4, generator=g) for _ in range(3))
+    assert copying(honest, training, held_out) < 0.04
+    assert copying(training[:200] + 0.01, training, held_out) == 1.0
+
+
+def test_nearest_finds_the_pair():
+    training = torch.eye(5)
+    distance, index = nearest(training[[3, 1]] * 1.5, training)
+    assert index.tolist() == [3, 1] and torch.allclose(distance, torch.tensor([0.5, 0.5]), atol=1e-4)
+
+
+def test_modes_reached_counts_collapse():
+    centres = torch.tensor([[0.0, 0], [5, 5], [9, 9]])
+    points = torch.cat([centres[:1].repeat(50, 1), centres[1:2].repeat(5, 1), torch.full((45, 2), 100.0)])
+    modes, share = modes_reached(points, centres, radius=0.5)
+    assert modes == 1 and share == pytest.approx(0.55)
+
+
+def test_feature_classifier_is_as_good_as_its_card_says():
+    x, labels = load_fashion_mnist("test", 2000)
+    features = PictureFeatures()
+    assert features.accuracy(x, labels) > 0.88
+    assert features(x).shape == (2000, 64)
+    assert features.shares(x).sum() == pytest.approx(1)
+    assert np.abs(features.shares(x) - 0.1).max() < 0.03
+
+
+def test_features_refuse_wrong_pictures():
+    with pytest.raises(ValueError, match="any size, 1, 28, 28"):
+        PictureFeatures()(torch.zeros(2, 3, 28, 28))
+
+
+def test_linear_code_is_the_best_linear_code():
+    x = torch.randn(400, 1, 4, 4, generator=torch.Generator().manual_seed(0)) * torch.linspace(2, 0.1, 16).view(4, 4)
+    code = LinearCode(5).fit(x)
+    flat = (x - x.mean(0)).flatten(1).double().numpy()
+    u, s, v = np.linalg.svd(flat, full_matrices=False)
+    assert code.score(x).mean().item() == pytest.approx((s[5:] ** 2).sum() / flat.size, rel=1e-4)
+    assert code.decode(code.encode(x)).shape == x.shape
+
+
+def test_gaussian_pictures_keep_each_class_mean():
+    g = torch.Generator().manual_seed(0)
+    labels = torch.arange(2000) % 2
+    x = torch.randn(2000, 1, 4, 4, generator=g) * 0.1 + labels.float().view(-1, 1, 1, 1) - 0.5
+    drawn = GaussianPictures(8).fit(x, labels).generate(torch.zeros(500, dtype=torch.int64))
+    assert drawn.shape == (500, 1, 4, 4) and abs(drawn.mean().item() + 0.5) < 0.05
+
+
+@pytest.mark.parametrize("x, message", [
+    (torch.zeros(0, 2), "empty"), (torch.tensor([[1.0, float("nan")]]), "1 NaN"),
+    (torch.zeros(2, 3), r"shape \(any size, 2\)"), (torch.full((1, 2), 5.0), r"\[-1, 1\]")])
+def test_check_tensor_says_what_is_wrong(x, message):
+    with pytest.raises(ValueError, match=message):
+        check_tensor(x, "x", (None, 2), -1, 1)
+
+
+def test_check_tensor_wants_floats():
+    with pytest.raises(TypeError, match="float tensor, found torch.int64"):
+        check_tensor(torch.zeros(2, dtype=torch.int64), "x")
+
+
+def test_check_labels_wants_int64_in_range():
+    with pytest.raises(ValueError, match="int64"):
+        check_labels(torch.zeros(3), 3)
+    with pytest.raises(ValueError, match=r"\[0, 9\]"):
+        check_labels(torch.tensor([0, 10]), 2, 10)

@@ -1,0 +1,54 @@
+"""Networks: shapes, and that conditions reach the output."""
+
+import pytest
+import torch
+
+from aigc_lib.networks import (Classifier, ConditionalMLP, LabelEmbedding, PictureDiscriminator, PictureGenerator,
+                               SelfAttention, UNet, mlp, time_features)
+
+
+def test_label_minus_one_is_no_label():
+    table = LabelEmbedding(4, 8)
+    assert torch.equal(table(torch.tensor([-1, -1]), 2), table(None, 2))
+    assert not torch.equal(table(torch.tensor([0, 1]), 2), table(None, 2))
+
+
+@pytest.mark.parametrize("size", [28, 32])
+def test_unet_returns_a_picture_and_starts_at_zero(size):
+    network = UNet(widths=(16, 32), n_classes=10)
+    x = torch.randn(2, 1, size, size)
+    out = network(x, torch.rand(2), torch.tensor([0, 9]))
+    assert out.shape == x.shape and out.abs().max() == 0
+
+
+def test_unet_hears_time_and_label():
+    torch.manual_seed(0)
+    network = UNet(widths=(16, 32), n_classes=10)
+    for p in network.parameters():
+        if p.abs().sum() == 0:  # wake the layers that start at zero
+            torch.nn.init.normal_(p, std=0.1)
+    x, t, y = torch.randn(1, 1, 28, 28), torch.tensor([0.3]), torch.tensor([2])
+    base = network(x, t, y)
+    assert not torch.allclose(base, network(x, t + 0.4, y))
+    assert not torch.allclose(base, network(x, t, y + 1))
+
+
+def test_attention_starts_as_the_identity_and_keeps_shape():
+    x = torch.randn(2, 16, 7, 7)
+    assert torch.equal(SelfAttention(16)(x), x)
+
+
+def test_shapes_of_the_rest():
+    assert mlp([3, 5, 2])(torch.zeros(4, 3)).shape == (4, 2)
+    assert time_features(torch.rand(4), 16).shape == (4, 16)
+    assert ConditionalMLP(2, width=8)(torch.zeros(4, 2), torch.rand(4)).shape == (4, 2)
+    x = PictureGenerator(6, width=8, n_classes=3)(torch.randn(4, 6), torch.tensor([0, 1, 2, -1]))
+    assert x.shape == (4, 1, 28, 28)
+    assert PictureDiscriminator(width=8, n_classes=3)(x, torch.tensor([0, 1, 2, 0])).shape == (4,)
+    assert Classifier()(x).shape == (4, 10) and Classifier().features(x).shape == (4, 64)
+
+
+def test_the_score_of_one_picture_ignores_the_rest_of_the_batch():
+    network = PictureDiscriminator(width=8)
+    x = torch.randn(4, 1, 28, 28)
+    assert torch.allclose(network(x)[:1], network(x[:1]), atol=1e-6)
