@@ -4,6 +4,7 @@
                  "自动编码器", links=[("重建", "x", "重建误差")])
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from aigc_lib.style import COLORS, INK, LINESTYLES, use_style
 Block = str | tuple[str, ...]  # name, or (name, detail), or (name, detail, role)
 GAP_X, GAP_Y, PAD, LINK_STEP = 0.42, 0.34, 0.13, 0.42  # inches
 NAME_SIZE, DETAIL_SIZE = 11, 9  # points
-LINE = {"color": "#5B626C", "linewidth": 1.3, "solid_joinstyle": "round"}
+LINE = {"color": "#5B626C", "linewidth": 1.3, "linestyle": "-", "solid_joinstyle": "round"}
 
 
 @dataclass
@@ -54,11 +55,11 @@ def architecture(blocks: Sequence[Block | Sequence[Sequence[Block]]], title: str
     use_style()
     stages = [_stage(item) for item in blocks]
     boxes = [box for stage in stages for branch in stage for box in branch]
-    _place(stages)
+    _place(stages, height=max(box.height for box in boxes))
     low = min(box.y - box.height / 2 for box in boxes)
     high = max(box.y + box.height / 2 for box in boxes)
     bottom = low - 0.16 - LINK_STEP * len(links)
-    top = high + (0.62 if title else 0.12)
+    top = high + (0.54 if title else 0.12)
     fig = plt.figure(figsize=(boxes[-1].right + 0.12, top - bottom), layout="none")
     ax = fig.add_axes((0, 0, 1, 1))
     ax.set(xlim=(0, boxes[-1].right + 0.12), ylim=(bottom, top))
@@ -66,8 +67,9 @@ def architecture(blocks: Sequence[Block | Sequence[Sequence[Block]]], title: str
     for box in boxes:
         _draw(ax, box)
     _join(ax, stages)
-    for i, (start, end, label) in enumerate(links, 1):
-        _link(ax, _find(boxes, start), _find(boxes, end), low - LINK_STEP * i, label)
+    ways = [(_find(boxes, start), _find(boxes, end), label) for start, end, label in links]
+    for i, (start, end, label) in enumerate(sorted(ways, key=lambda way: abs(way[0].x - way[1].x)), 1):
+        _link(ax, start, end, low - LINK_STEP * i, label)  # the longest lowest, so that fewer lines cross
     if title:
         ax.text(0.12, top - 0.12, title, fontsize=12.5, va="top")
     return fig
@@ -92,20 +94,18 @@ def _box(block: Block) -> Box:
 
 def _width(text: str, size: float) -> float:
     """Inches that the widest line takes, near enough: a Chinese character is a square."""
+    text = re.sub(r"\\[a-zA-Z]+", "x", text).translate(str.maketrans("", "", "$\\{}^_,"))
     return max(sum(1.0 if ord(c) > 0x2E7F else 0.58 for c in line) for line in text.split("\n")) * size / 72
 
 
-def _place(stages: list[list[list[Box]]]) -> None:
+def _place(stages: list[list[list[Box]]], height: float) -> None:
     """Columns from left to right; branches one above the other, the shorter ones moved to the right."""
     x = 0.12
     for stage in stages:
         depth = max(len(branch) for branch in stage)
-        heights = [max(box.height for box in branch) for branch in stage]
-        y = (sum(heights) + GAP_Y * (len(stage) - 1)) / 2
-        for branch, height in zip(stage, heights):
+        for i, branch in enumerate(stage):
             for box in branch:
-                box.y, box.height = y - height / 2, height
-            y -= height + GAP_Y
+                box.y, box.height = ((len(stage) - 1) / 2 - i) * (height + GAP_Y), height
         for column in range(depth):
             here = [b[column - depth + len(b)] for b in stage if column - depth + len(b) >= 0]
             width = max(box.width for box in here)
@@ -137,17 +137,10 @@ def _join(ax: Axes, stages: list[list[list[Box]]]) -> None:
         starts, ends = [b[-1] for b in before], [b[0] for b in after]
         for start in starts:
             for end in ends:
-                _elbow(ax, start, end)
-
-
-def _elbow(ax: Axes, start: Box, end: Box) -> None:
-    """From box to box: straight where the heights allow, else down or up half-way before the target."""
-    reach = end.height / 4
-    y_end = min(max(start.y, end.y - reach), end.y + reach)
-    leave = start.height / 4
-    y_start = min(max(end.y, start.y - leave), start.y + leave) if y_end != start.y else start.y
-    middle = end.left - GAP_X / 2
-    _arrow(ax, [(start.right, y_start), (middle, y_start), (middle, y_end), (end.left, y_end)])
+                reach = end.height / 4 if len(ends) == 1 else 0  # arrows that meet keep apart
+                y = min(max(start.y, end.y - reach), end.y + reach)
+                middle = end.left - GAP_X / 2
+                _arrow(ax, [(start.right, start.y), (middle, start.y), (middle, y), (end.left, y)])
 
 
 def _link(ax: Axes, start: Box, end: Box, y: float, label: str) -> None:

@@ -5,7 +5,6 @@ Call `use_style()` once a notebook, draw with matplotlib as usual, and hand the 
 
 import base64
 import io
-import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -22,7 +21,8 @@ from aigc_lib.style import COLORS, HATCHES, INK, LINESTYLES, MARKERS, missing_gl
 __all__ = ["COLORS", "HATCHES", "LINESTYLES", "MARKERS", "animate", "architecture", "curve", "image_grid",
            "interval_plot", "missing_glyphs", "plt", "png", "show", "use_style"]  # fmt: skip
 
-GRID_WIDTH = 840  # pixels that a grid of pictures aims at
+GRID_WIDTH = 890  # pixels that a grid of pictures may take
+LARGEST_SIDE = 170  # pixels of one picture in it
 GAP = 4  # pixels between pictures
 TEXT_LINE = 19  # pixels of a line of text
 VERDICT_ROLES = {"支持": "model", "不支持": "baseline", "证据不足": "muted"}
@@ -78,7 +78,7 @@ def image_grid(images: Tensor, captions: Sequence[str] | None = None, columns: i
     left = round(14 + max(map(_text_width, row_labels))) if row_labels else GAP
     top = (34 if title else GAP) + (TEXT_LINE + 4 if column_labels else 0)
     under = TEXT_LINE * max(text.count("\n") + 1 for text in captions) + 4 if captions else GAP
-    pixels = _upscale(images, (GRID_WIDTH - left) // columns - GAP)
+    pixels = _upscale(images, min(LARGEST_SIDE, (GRID_WIDTH - left) // columns - GAP))
     height, width = pixels.shape[1:3]
     widest = max(map(_text_width, [*(captions or ()), *(column_labels or ()), ""]))
     pitch = (height + under, max(width + GAP, round(widest) + 8))
@@ -143,7 +143,7 @@ def interval_plot(rows: Sequence[Mapping]) -> Figure:
     if not rows:
         raise ValueError("interval_plot needs at least one row of the ledger")
     use_style()
-    fig, ax = plt.subplots(figsize=(7.8, 1.5 + 0.62 * len(rows)))
+    fig, ax = plt.subplots(figsize=(7.8, 1.0 + 0.52 * len(rows)))
     ax.axvspan(0, 1, color=COLORS["muted"], alpha=0.18, linewidth=0)
     ax.axvline(0, color=INK, linewidth=1)
     for y, row in enumerate(rows):
@@ -154,6 +154,7 @@ def interval_plot(rows: Sequence[Mapping]) -> Figure:
     ax.spines["left"].set_visible(False)
     if max(map(abs, ax.get_xlim())) > 30:
         ax.set_xscale("symlog", linthresh=1)
+        ax.xaxis.set_major_formatter(lambda x, _: f"{x:g}".replace("-", "−"))
     ax.set_xlabel("比基线好多少（以“算数的最小差”为 1；灰带内好得太少，不算数）")
     return fig
 
@@ -170,12 +171,21 @@ def _interval(ax: Axes, y: int, row: Mapping) -> None:
         numbers += f" [{row['ci_low']:+.3g}, {row['ci_high']:+.3g}]"
     ax.plot([row["diff"] * scale], [y], markerfacecolor=COLORS[role] if role == "model" else "white",
             markeredgewidth=1.8, markersize=8, linestyle="none", **style)  # fmt: skip
-    text = f"{row['verdict']}\n{numbers} {row.get('unit', '')}".rstrip()
-    ax.annotate(text, (1.02, y), xycoords=("axes fraction", "data"), va="center", fontsize=9, annotation_clip=False)
+    text = f"{row['verdict']}\n{numbers} {row.get('unit', '')}".rstrip().replace("-", "−")
+    ax.annotate(text, (1.02, y), xycoords=("axes fraction", "data"), va="center", fontsize=9,
+                linespacing=1.35, annotation_clip=False)  # fmt: skip
 
 
-def _wrapped(text: str) -> str:
-    return textwrap.fill(text, 15, max_lines=2, placeholder="…")
+def _wrapped(text: str, line: int = 17) -> str:
+    """A Chinese sentence on at most two even lines; textwrap would look for spaces."""
+    text = text if len(text) <= 2 * line else text[: 2 * line - 1] + "…"
+    middle = -(-len(text) // 2)
+    # a line may begin with a Chinese character, but not with punctuation or inside an English word
+    breaks = [i for i in range(1, len(text)) if "\u4e00" <= text[i] <= "\u9fff"]
+    if len(text) <= line or not breaks:
+        return text
+    at = min(breaks, key=lambda i: abs(i - middle))
+    return text[:at].rstrip() + "\n" + text[at:]
 
 
 def _text_width(text: str, size: float = 9) -> float:

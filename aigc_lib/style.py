@@ -38,6 +38,7 @@ DPI = 120  # 7.2 inches are 864 pixels: the site's text column, sharp, and about
 STYLE = {
     "font.family": FONT_FAMILY, "font.size": 10.5, "axes.unicode_minus": True, "mathtext.fontset": "dejavusans",
     "figure.figsize": (7.2, 3.8), "figure.dpi": DPI, "savefig.dpi": "figure", "figure.constrained_layout.use": True,
+    "figure.constrained_layout.h_pad": 0.08, "figure.constrained_layout.w_pad": 0.08,
     "figure.facecolor": PAPER, "figure.titlesize": 13, "axes.titlesize": 12, "axes.titlelocation": "left",
     "axes.titlepad": 10, "axes.labelsize": 10.5, "axes.labelcolor": INK, "axes.titlecolor": INK, "text.color": INK,
     "axes.edgecolor": "#9AA1AB", "axes.linewidth": 0.8, "axes.spines.top": False, "axes.spines.right": False,

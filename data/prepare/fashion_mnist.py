@@ -55,7 +55,7 @@ def balanced_subset(labels: np.ndarray, per_class: int) -> np.ndarray:
 def write_sheet(path: Path, images: np.ndarray) -> None:
     """One class as a sheet of COLUMNS pictures a row; proves that nothing was lost."""
     sheet = images.reshape(-1, COLUMNS, 28, 28).transpose(0, 2, 1, 3).reshape(-1, COLUMNS * 28)
-    Image.fromarray(sheet).save(path, "WEBP", lossless=True, quality=100, method=6, exact=True)
+    Image.fromarray(sheet).save(path, "WEBP", lossless=True, quality=90, method=6, exact=True)
     with Image.open(path) as written:
         if not np.array_equal(np.asarray(written.convert("L")), sheet):
             raise ValueError(f"{path}: decoded pixels differ from the source")
