@@ -166,9 +166,9 @@ class Experiment:
             raise ValueError(f"claim {id!r} is declared twice")
         if not (math.isfinite(smallest_difference) and smallest_difference > 0):
             raise ValueError(f"{id}: smallest_difference should be a positive number, got {smallest_difference}")
-        fields = dict(id=id, notebook=self.notebook, section=section, claim=text, metric=metric, unit=unit,
-                      higher_is_better=bool(higher_is_better), smallest_difference=float(smallest_difference),
-                      model=model, baseline=baseline)
+        fields = {"id": id, "notebook": self.notebook, "section": section, "claim": text, "metric": metric,
+                  "unit": unit, "higher_is_better": bool(higher_is_better),
+                  "smallest_difference": float(smallest_difference), "model": model, "baseline": baseline}
         self.claims.append(Claim(fields, self.seed, self.profile or "full"))
         return self.claims[-1]
 

@@ -28,7 +28,7 @@ def _failure(check: Callable[[Any], Any], answer: Any) -> str | None:
         return "还没写"
     except AssertionError as error:
         return _line(str(error)) or "结果和要求的不一样"
-    except Exception as error:  # whatever a learner's code may raise
+    except Exception as error:  # noqa: BLE001  (whatever a learner's code may raise)
         return _line(f"{type(error).__name__}: {error}")
     return "结果和要求的不一样" if result is False else None
 

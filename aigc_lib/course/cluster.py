@@ -1,5 +1,6 @@
 """Sends jobs to a Dask cluster; its workers need this package installed, nothing else."""
 
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -13,31 +14,25 @@ CONNECT_SECONDS = 10
 def run_on_dask(jobs: Sequence[Job], address: str, stopped: Callable[[], bool]) -> Iterator[Outcome]:
     """Yield outcomes as the cluster at ``address`` finishes them; CourseError when it cannot be reached."""
     try:
-        from distributed import Client, Event, wait
+        from distributed import Client, Event
     except ImportError:
-        raise CourseError("没有装 Dask。先运行 pip install 'aigc-course[cluster]'，或不用 --dask。") from None
+        raise CourseError("没有装 Dask。先运行 pip install -c constraints.txt -e '.[cluster]'，或不用 --dask。") from None
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise CourseError(f"连不上 Dask 集群 {address}：{error}。请检查地址和网络。") from None
     with client:
-        flag = f"aigc-stop-{uuid.uuid4()}"
-        pending = {client.submit(_remote, job, flag, pure=False, retries=0): job for job in jobs}
-        while pending:
-            done = {future for future in pending if future.done()}
-            if not done:
-                _pause(wait, pending)
+        flag = Event(f"aigc-stop-{uuid.uuid4()}", client)
+        pending = {client.submit(_remote, job, flag.name, pure=False, retries=0): job for job in jobs}
+        try:
+            while pending:
+                for future in [future for future in pending if future.done()]:
+                    yield _outcome(future, pending.pop(future))
                 if stopped():
-                    Event(flag, client).set()
-            for future in done:
-                yield _outcome(future, pending.pop(future))
-
-
-def _pause(wait: Callable, pending: dict) -> None:
-    try:
-        wait(list(pending), timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
-    except TimeoutError:
-        return
+                    flag.set()
+                time.sleep(POLL_SECONDS)
+        finally:
+            flag.set()  # an error in our caller must not leave notebooks running
 
 
 def _remote(job: Job, flag: str) -> Outcome:

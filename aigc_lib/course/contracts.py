@@ -43,8 +43,7 @@ def anatomy(nb: NotebookNode, chapter: Chapter) -> list[str]:
 
 def parameters(nb: NotebookNode, chapter: Chapter) -> list[str]:
     """The first code cell, and only it, is tagged ``parameters`` and sets PROFILE = None and SEED = 0."""
-    tagged = [i for i, cell in enumerate(code_cells(nb)) if "parameters" in tags(cell)]
-    if tagged != [0]:
+    if [i for i, cell in enumerate(code_cells(nb)) if "parameters" in tags(cell)] != [0]:
         return ["第一个代码格，也只有它，应当带 parameters 标签。"]
     lines = [line.partition("#")[0].strip() for line in code_cells(nb)[0].source.splitlines()]
     return [f"参数格里没有“{line}”。" for line in ("PROFILE = None", "SEED = 0") if line not in lines]
@@ -52,15 +51,15 @@ def parameters(nb: NotebookNode, chapter: Chapter) -> list[str]:
 
 def short_cells(nb: NotebookNode, chapter: Chapter) -> list[str]:
     lengths = [len(cell.source.strip().splitlines()) for cell in code_cells(nb)]
-    return [f"第 {i} 个代码格有 {n} 行，最多 {LONGEST_CELL} 行。" for i, n in enumerate(lengths, 1) if n > LONGEST_CELL]
+    return [f"第 {i} 个代码格有 {n} 行，最多 {LONGEST_CELL} 行。"
+            for i, n in enumerate(lengths, 1) if n > LONGEST_CELL]
 
 
 def offline(nb: NotebookNode, chapter: Chapter) -> list[str]:
     """No shell, no installing, no network."""
     problems = []
     for i, cell in enumerate(code_cells(nb), 1):
-        shell = [line.strip() for line in cell.source.splitlines() if SHELL.search(line)]
-        if shell:
+        if shell := [line.strip() for line in cell.source.splitlines() if SHELL.search(line)]:
             problems.append(f"第 {i} 个代码格调用了命令行：{shell[0]}。")
             continue
         try:
@@ -155,8 +154,7 @@ def glyphs(nb: NotebookNode, chapter: Chapter) -> list[str]:
 
 def nbval(nb: NotebookNode, chapter: Chapter) -> list[str]:
     """Some cells' outputs are compared; each must have one, or nbval would accept anything."""
-    checked = [cell for cell in code_cells(nb) if "nbval-check-output" in tags(cell)]
-    if not checked:
+    if not (checked := [cell for cell in code_cells(nb) if "nbval-check-output" in tags(cell)]):
         return ["没有带 nbval-check-output 标签的格子：至少要有一个输出与运行方式无关的格子。"]
     return [f"第 {cell.execution_count} 个代码格带 nbval-check-output 标签，却没有存下输出。"
             for cell in checked if not cell.outputs]
@@ -216,7 +214,7 @@ NOTEBOOK_CONTRACTS = {contract.__name__: contract for contract in (
 def check_notebook(chapter: Chapter) -> list[str]:
     """Every problem of the chapter's committed notebook; CourseError when it cannot be read."""
     nb = read_notebook(chapter.path)
-    return [f"{chapter.name}：{problem}" for contract in NOTEBOOK_CONTRACTS.values() for problem in contract(nb, chapter)]
+    return [f"{chapter.name}：{problem}" for keeps in NOTEBOOK_CONTRACTS.values() for problem in keeps(nb, chapter)]
 
 
 def _prose(cell: NotebookNode) -> str:
@@ -241,10 +239,7 @@ def _section(nb: NotebookNode, heading: str) -> str:
 def _exercise_cells(nb: NotebookNode, n: int) -> list[NotebookNode]:
     """The cells from ``### 练习 n`` to the next heading of any level."""
     places = [(text, i) for _, text, i in _headings(nb)]
-    starts = [k for k, (text, _) in enumerate(places) if re.match(rf"练习 {n}(?!\d)", text)]
-    if not starts:
-        return []
-    here = places[starts[0]][1]
+    here = next((i for text, i in places if re.match(rf"练习 {n}(?!\d)", text)), len(nb.cells))
     later = [i for _, i in places if i > here]
     return nb.cells[here:min(later, default=len(nb.cells))]
 

@@ -2,10 +2,11 @@
 
 import re
 import tomllib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 CONDA_NAMES = {"pytorch": "torch"}  # conda's names that differ from PyPI's
-NOT_OURS = {"python", "pip", "nodejs"}
+NOT_OURS = {"pip", "nodejs"}
 
 
 def environment_problems(environment: Path, pyproject: Path) -> list[str]:
@@ -15,34 +16,33 @@ def environment_problems(environment: Path, pyproject: Path) -> list[str]:
     listed. What is listed must be a dependency of the project, with the same versions.
     """
     import yaml
-    from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name
 
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
     extras = project.get("optional-dependencies", {})
-    ours = {canonicalize_name(r.name): r for r in map(Requirement, project.get("dependencies", []))}
-    known = ours | {canonicalize_name(r.name): r for some in extras.values() for r in map(Requirement, some)}
+    ours = _versions(project.get("dependencies", []))
+    known = ours | _versions(line for some in extras.values() for line in some)
+    known["python"] = project["requires-python"]
     lines = list(_environment_lines(yaml.safe_load(environment.read_text(encoding="utf-8"))))
     itself = [line for line in lines if re.match(r"-e\s*['\"]?\.", line)]
-    problems = [f"{environment.name}：pyproject 里没有叫 {extra} 的可选依赖。"
-                for line in itself for extra in re.findall(r"[\w-]+", line.partition("[")[2]) if extra not in extras]
-    listed = dict(_requirement(line) for line in lines if line not in itself and not line.startswith("-"))
-    python = listed.get("python")
-    if not python or _plain(python) != _plain(project["requires-python"]):
-        problems.append(f"{environment.name}：python 应当是 {project['requires-python']}，现在是 {python or '没写'}。")
-    for name, version in listed.items():
-        if name in NOT_OURS:
-            continue
-        if name not in known:
-            problems.append(f"{environment.name}：{name} 不是 pyproject 的依赖。")
-        elif version and _plain(version) != _plain(str(known[name].specifier)):
-            problems.append(f"{environment.name}：{name} 的版本 {version} 与 pyproject 的 {known[name].specifier} 不同。")
-    if not itself:
-        problems += [f"{environment.name}：缺少 {name}。" for name in ours if name not in listed]
-    return problems
+    wanted = [extra for line in itself for extra in re.findall(r"[\w-]+", line.partition("[")[2])]
+    listed = dict(_requirement(line) for line in lines if not line.startswith("-"))
+    problems = [f"pyproject 里没有叫 {extra} 的可选依赖" for extra in wanted if extra not in extras]
+    problems += [f"{name} 不是 pyproject 的依赖" for name in listed if name not in known and name not in NOT_OURS]
+    problems += [f"{name} 的版本应当是 {known[name]}，现在是 {version}" for name, version in listed.items()
+                 if name in known and version and _plain(version) != _plain(known[name])]
+    problems += [f"缺少 {name}" for name in ["python", *([] if itself else ours)] if name not in listed]
+    return [f"{environment.name}：{problem}。" for problem in problems]
 
 
-def _environment_lines(environment: dict):
+def _versions(lines: Iterable[str]) -> dict[str, str]:
+    """Name -> version condition of pip requirements, names in their one spelling."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    return {canonicalize_name(line.name): str(line.specifier) for line in map(Requirement, lines)}
+
+
+def _environment_lines(environment: dict) -> Iterator[str]:
     for line in environment["dependencies"]:
         yield from line["pip"] if isinstance(line, dict) else [line]
 
@@ -62,7 +62,8 @@ def _plain(version: str) -> frozenset[str]:
 def readme_problems(readme: Path, makefile: Path) -> list[str]:
     """Every ``make`` target and ``aigc`` command that the README shows exists, and so do its options."""
     text = readme.read_text(encoding="utf-8")
-    code = re.findall(r"(?ms)^```[a-z]*\n(.*?)^```", text) + re.findall(r"`([^`\n]+)`", re.sub(r"(?ms)^```.*?^```", "", text))
+    inline = re.findall(r"`([^`\n]+)`", re.sub(r"(?ms)^```.*?^```", "", text))
+    code = re.findall(r"(?ms)^```[a-z]*\n(.*?)^```", text) + inline
     lines = [line.strip().removeprefix("$ ").partition(" #")[0] for block in code for line in block.splitlines()]
     targets = set(re.findall(r"(?m)^([\w-]+):(?!=)", makefile.read_text(encoding="utf-8")))
     problems = []

@@ -3,7 +3,6 @@
 import platform
 import shutil
 import sys
-import time
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -22,10 +21,10 @@ def examine() -> Iterator[tuple[bool, str, str]]:
     yield sys.version_info >= (3, 11), "Python", f"{platform.python_version()}（{sys.prefix}）"
     yield from _torch()
     yield True, "处理器", f"{cores()} 核，{platform.machine()}"
-    memory = psutil.virtual_memory()
-    yield memory.available > NEEDED_GB * 2**30, "内存", f"{memory.available / 2**30:.1f} GB 可用，共 {memory.total / 2**30:.1f} GB"
-    free = shutil.disk_usage(paths.ROOT).free
-    yield free > NEEDED_GB * 2**30, "磁盘", f"{free / 2**30:.1f} GB 可用（{paths.ROOT}）"
+    free, total = (n / 2**30 for n in (psutil.virtual_memory().available, psutil.virtual_memory().total))
+    yield free > NEEDED_GB, "内存", f"{free:.1f} GB 可用，共 {total:.1f} GB"
+    free = shutil.disk_usage(paths.ROOT).free / 2**30
+    yield free > NEEDED_GB, "磁盘", f"{free:.1f} GB 可用（{paths.ROOT}）"
     package = Path(aigc_lib.__file__).parent
     font = next((path for path in sorted(package.rglob("*")) if path.suffix in (".otf", ".ttf")), None)
     yield font is not None, "中文字体", font.name if font else "没有找到随包的字体，图里的汉字会变成方框"
@@ -40,18 +39,7 @@ def _torch() -> Iterator[tuple[bool, str, str]]:
         return
     cuda = f"，GPU：{torch.cuda.get_device_name(0)}" if torch.cuda.is_available() else "，没有 GPU（课程不需要）"
     yield True, "PyTorch", f"{metadata.version('torch')}，{torch.get_num_threads()} 线程{cuda}"
-    ratio = _seconds(torch.float32) / _seconds(torch.bfloat16)
-    yield True, "bf16", f"矩阵乘法是 float32 的 {ratio:.1f} 倍快" + ("" if ratio > 1 else "，这台机器用 float32 更好")
+    from aigc_lib.training import bfloat16_is_faster
 
-
-def _seconds(dtype) -> float:
-    """The fastest of a few products of 512 x 512 matrices."""
-    import torch
-
-    a = torch.ones(512, 512, dtype=dtype)
-    times = []
-    for _ in range(6):
-        start = time.perf_counter()
-        a @ a
-        times.append(time.perf_counter() - start)
-    return min(times)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    yield True, "bf16", "这台机器上更快，训练会用它" if bfloat16_is_faster(device) else "不会更快，训练用 float32"

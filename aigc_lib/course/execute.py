@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 DATA_ERRORS = {"MissingData", "DamagedData"}  # exceptions of aigc_lib.datasets, known here by name
+LONGEST_FOLDER = 80  # characters: a socket's path has room for 103, its name takes 18
 
 
 def execute(folder: Path, profile: str, seed: int) -> dict:
@@ -21,8 +22,9 @@ def execute(folder: Path, profile: str, seed: int) -> dict:
     from papermill import PapermillExecutionError, execute_notebook
     from traitlets.config import Config
 
-    # Named pipes instead of TCP: kernels that start at the same moment may pick the same port.
-    transport = Config({"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {})
+    # Sockets in the folder instead of TCP: kernels that start at the same moment may pick the same port.
+    ipc = os.name == "posix" and len(str(folder)) <= LONGEST_FOLDER
+    transport = Config({"KernelManager": {"transport": "ipc"}} if ipc else {})
     try:
         execute_notebook(folder / "in.ipynb", folder / "out.ipynb", {"PROFILE": profile, "SEED": seed},
                          kernel_name="python3", language="python", progress_bar=False, cwd=folder,

@@ -173,7 +173,7 @@ def _environment(folder: Path, job: Job) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(search),  # the kernel sees the same library as we do
         "PYTHONHASHSEED": "0",
         "JUPYTER_PREFER_ENV_PATH": "1",         # this environment's kernel, not one in the home folder
-        "JUPYTER_RUNTIME_DIR": str(folder),     # connection files go away with the folder
+        "TMPDIR": str(folder),                  # connection and other temporary files go with the folder
         "IPYTHONDIR": str(folder),              # no start-up files or history of the reader's own
     }
 

@@ -14,8 +14,15 @@ from pathlib import Path
 from aigc_lib import paths
 from aigc_lib.course.files import CouldNotSave, read_text
 from aigc_lib.course.manifest import Chapter, CourseError, check_profile
-from aigc_lib.course.notebook import (code_cells, code_hash, evidence_of, parse_notebook, read_notebook,
-                                      with_outputs, write_notebook)
+from aigc_lib.course.notebook import (
+    code_cells,
+    code_hash,
+    evidence_of,
+    parse_notebook,
+    read_notebook,
+    with_outputs,
+    write_notebook,
+)
 from aigc_lib.course.process import POLL_SECONDS, Job, Outcome, Status, cores, run_job
 from aigc_lib.course.reports import line, record_timing, write_reports
 

@@ -1,5 +1,7 @@
 """The miniature course, with this process and its children pointed at it."""
 
+import os
+
 import pytest
 
 from aigc_lib import paths
@@ -14,4 +16,8 @@ def course(tmp_path, monkeypatch):
     for name, path in {"ROOT": root, "DATA": root / "data", "NOTEBOOKS": root / "notebooks", "BOOK": root / "book",
                        "RUNS": root / "runs"}.items():
         monkeypatch.setattr(paths, name, path)
-    return Course(root)
+    made = Course(root)
+    yield made
+    for process in made.processes():  # left by a test that failed
+        if process.pid != os.getpid():
+            process.kill()

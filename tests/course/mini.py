@@ -1,5 +1,6 @@
 """A miniature course in a temporary folder: small notebooks, no torch."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -51,9 +52,10 @@ class Course:
         return load_manifest()
 
     def start(self, *arguments):
-        """``aigc`` in a process of its own."""
+        """``aigc`` in a process of its own, as from a terminal: a background shell ignores Ctrl-C."""
         return subprocess.Popen([sys.executable, "-m", "aigc_lib.course.cli", *arguments], cwd=REPOSITORY, text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # noqa: PLW1509
 
     def aigc(self, *arguments):
         """``aigc`` to its end: (exit code, what it said)."""

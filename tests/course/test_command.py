@@ -66,7 +66,8 @@ def test_an_interrupt_leaves_no_kernel_and_loses_no_chapter(course, tmp_path, na
     assert "加 --resume 可以接着跑" in said
 
 
-def test_kernels_end_when_the_command_is_killed_outright(course, tmp_path):
+def test_kernels_end_when_the_command_is_killed_outright(course, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # nobody is left to clear it up
     mark = tmp_path / "running"
     course.add("endless", FOREVER.format(mark=str(mark)))
     process = course.start("run", "--timeout", "600")

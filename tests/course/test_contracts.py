@@ -45,7 +45,8 @@ def good():
         "数据": [code("print(3)", "nbval-check-output", text="3\n")],
         "结果": [code("show(fig)", data={"image/png": PIXELS, "text/plain": "一条线"},
                     metadata={"image/png": {"alt": "一条线"}})],
-        "断言核查": [code("claim.measure(1, 2)", data={EVIDENCE_MIME: {"id": "a.b", "notebook": "mini", "profile": "full"}})],
+        "断言核查": [code("claim.measure(1, 2)", data={EVIDENCE_MIME: {
+            "id": "a.b", "notebook": "mini", "profile": "full"}})],
         "练习": [cell for n in (1, 2, 3) for cell in exercise(n)],
     }
     for heading in HEADINGS:
@@ -204,11 +205,11 @@ def test_environments_that_agree(tmp_path):
 
 
 @pytest.mark.parametrize("lines, pip, complaint", [
-    (["pip"], ["-e ."], "python 应当是 >=3.11，现在是 没写"),
-    (["python=3.10"], ["-e ."], "现在是 =3.10"),
+    (["pip"], ["-e ."], "缺少 python"),
+    (["python=3.10"], ["-e ."], "python 的版本应当是 >=3.11，现在是 =3.10"),
     (["python>=3.11"], ["-e .[docs]"], "没有叫 docs 的可选依赖"),
     (["python>=3.11", "pandas"], ["-e ."], "pandas 不是 pyproject 的依赖"),
-    (["python>=3.11", "numpy>=1"], ["-e ."], "numpy 的版本 >=1"),
+    (["python>=3.11", "numpy>=1"], ["-e ."], "numpy 的版本应当是 >=2，现在是 >=1"),
     (["python>=3.11", "pytorch", "numpy"], [], "缺少 scikit-learn"),
 ])
 def test_environments_that_do_not(tmp_path, lines, pip, complaint):

@@ -39,7 +39,8 @@ def test_a_run_fills_the_ledger(ledger):
 def test_other_chapters_rows_stay_and_rows_are_in_reading_order(ledger):
     ledger.add("b", "'claim'", section="0")  # comes first
     rows = read_ledger()
-    (ledger.root / "book/evidence.json").write_text(json.dumps([{**rows[0], "id": "mini.b", "notebook": "gone"}, *rows]))
+    gone = {**rows[0], "id": "mini.b", "notebook": "gone"}
+    (ledger.root / "book/evidence.json").write_text(json.dumps([gone, *rows]))
     manifest = ledger.chapters
     run_evidence(manifest[:1], manifest, FIVE)
     assert [row["notebook"] for row in read_ledger()] == ["b", "a", "gone"]

@@ -10,15 +10,28 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from aigc_lib import evidence
-from aigc_lib.evidence import (CLAIM_FIELDS, EVIDENCE_MIME, REFUTED, SUPPORTED, UNDECIDED, Experiment, agreement_text,
-                               agrees, load_ledger, prediction_interval, summarise, verdict)
+from aigc_lib.evidence import (
+    CLAIM_FIELDS,
+    EVIDENCE_MIME,
+    REFUTED,
+    SUPPORTED,
+    UNDECIDED,
+    Experiment,
+    agreement_text,
+    agrees,
+    load_ledger,
+    prediction_interval,
+    summarise,
+    verdict,
+)
 
 FIELDS = dict(zip(CLAIM_FIELDS, ("mini.a", "a", "1", "甲比乙好", "分数", "", True, 0.5, "甲", "乙")))
 numbers = st.floats(-1e6, 1e6)
 
 
 def runs(pairs):
-    return [{"seed": i, "model": float(m), "baseline": float(b), "code_sha256": "x"} for i, (m, b) in enumerate(pairs, 1)]
+    return [{"seed": seed, "model": float(model), "baseline": float(baseline), "code_sha256": "x"}
+            for seed, (model, baseline) in enumerate(pairs, 1)]
 
 
 @given(st.lists(st.tuples(numbers, numbers), min_size=2, max_size=12))
@@ -108,8 +121,8 @@ def shown(monkeypatch):
 
 
 def declare(experiment, **changes):
-    wanted = dict(id="mini.a", section="1", text="甲|乙 <b>", metric="误差", unit="毫米", higher_is_better=False,
-                  model="甲", baseline="乙", smallest_difference=0.5)
+    wanted = {"id": "mini.a", "section": "1", "text": "甲|乙 <b>", "metric": "误差", "unit": "毫米",
+              "higher_is_better": False, "model": "甲", "baseline": "乙", "smallest_difference": 0.5}
     return experiment.claim(**{**wanted, **changes})
 
 
@@ -145,8 +158,8 @@ def test_the_ledgers_row_stands_beside_this_run(course, shown):
 
 def test_a_claim_that_is_not_well_put_is_refused(course, shown):
     experiment = Experiment("a", "full")
-    for changes, complaint in [(dict(id="Mini"), "claim id"), (dict(smallest_difference=0), "smallest_difference"),
-                               (dict(smallest_difference=math.nan), "smallest_difference")]:
+    for changes, complaint in [({"id": "Mini"}, "claim id"), ({"smallest_difference": 0}, "smallest_difference"),
+                               ({"smallest_difference": math.nan}, "smallest_difference")]:
         with pytest.raises(ValueError, match=complaint):
             declare(experiment, **changes)
     claim = declare(experiment)

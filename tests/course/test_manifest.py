@@ -2,7 +2,15 @@
 
 import pytest
 
-from aigc_lib.course.manifest import Chapter, CourseError, check_profile, load_manifest, section_key, select, with_chapter
+from aigc_lib.course.manifest import (
+    Chapter,
+    CourseError,
+    check_profile,
+    load_manifest,
+    section_key,
+    select,
+    with_chapter,
+)
 
 ENTRY = '[[notebook]]\nname = "ch01_a"\nsection = "1"\ntitle = "甲"\npart = "一"\nfull_seconds = 60\nsmoke_seconds = 20\n'
 CHAPTERS = [Chapter(name, section, title, "一", 60, 20) for name, section, title in [

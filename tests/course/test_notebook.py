@@ -12,9 +12,9 @@ import pytest
 from aigc_lib.course import files
 from aigc_lib.course.files import CouldNotSave, write_atomic
 from aigc_lib.course.manifest import CourseError
-from aigc_lib.course.notebook import (code_hash, evidence_of, parse_notebook, read_notebook, with_outputs,
-                                      write_notebook)
+from aigc_lib.course.notebook import code_hash, evidence_of, parse_notebook, read_notebook, with_outputs, write_notebook
 from aigc_lib.evidence import EVIDENCE_MIME
+
 from .mini import PARAMETERS, notebook
 
 
@@ -33,7 +33,7 @@ def injected(nb):
 
 def test_the_hash_is_over_code_only_and_ignores_papermills_cell():
     nb = notebook("x = 1  \n", "y = 2")
-    wanted = hashlib.sha256("\n\0\n".join([PARAMETERS, "x = 1", "y = 2"]).encode()).hexdigest()
+    wanted = hashlib.sha256(f"{PARAMETERS}\n\0\nx = 1\n\0\ny = 2".encode()).hexdigest()
     assert code_hash(nb) == code_hash(injected(nb)) == wanted
     assert code_hash(notebook("x = 1", "y = 3")) != wanted
 
@@ -101,8 +101,8 @@ def tiny_disk(tmp_path):
     """A real file system of 16 KB."""
     folder = tmp_path / "tiny"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", folder], capture_output=True)
-    if mounted.returncode:
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", folder]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("mounting a file system needs root")
     yield folder
     subprocess.run(["umount", folder], check=True)

@@ -56,8 +56,8 @@ def test_a_hanging_notebook_meets_the_wall_clock_and_leaves_nothing(course, tmp_
     clock = iter(range(10**9))  # seconds pass only once the notebook is known to hang
     monkeypatch.setattr(process, "time", SimpleNamespace(
         monotonic=lambda: next(clock) if mark.exists() else 0, sleep=time.sleep))
-    hanging = f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{GRANDCHILD}\n{FOREVER.format(mark=str(mark))}"
-    outcome = run_job(job(hanging, limit=3))
+    stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    outcome = run_job(job(stubborn, GRANDCHILD, FOREVER.format(mark=str(mark)), limit=3))
     assert outcome.status == Status.TIMEOUT and "跑了 3 秒还没结束" in outcome.message
     assert course.processes() == []
 
@@ -72,6 +72,19 @@ def test_a_process_killed_from_outside(course, tmp_path, victim, message):
     thread.join(PATIENCE)
     assert outcomes[0].status == Status.KERNEL and message in outcomes[0].message
     assert course.processes() == []
+
+
+@pytest.mark.parametrize("code, name", [
+    ("__import__('tempfile').mkstemp()", "t" * 80),  # too long for sockets
+    ("import os; os.kill(os.getpid(), 9)", "t"),
+])
+def test_no_temporary_file_is_left(course, tmp_path, monkeypatch, code, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    assert run_job(job(code)).status == (Status.KERNEL if "kill" in code else Status.OK)
+    assert list(folder.iterdir()) == []
 
 
 def test_stopping_a_job(course, tmp_path):

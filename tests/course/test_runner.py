@@ -92,8 +92,8 @@ def test_cores_are_shared_among_jobs_and_the_longest_starts_first(course, fast, 
 
 
 @pytest.mark.parametrize("options, complaint", [
-    (dict(profile="fast"), "没有叫“fast”的运行方式"), (dict(jobs=0), "--jobs 至少是 1"),
-    (dict(timeout=0), "--timeout 应当是正的秒数"), (dict(save=True, seeds=(1,)), "--save 只保存种子为 0"),
+    ({"profile": "fast"}, "没有叫“fast”的运行方式"), ({"jobs": 0}, "--jobs 至少是 1"),
+    ({"timeout": 0}, "--timeout 应当是正的秒数"), ({"save": True, "seeds": (1,)}, "--save 只保存种子为 0"),
 ])
 def test_wrong_options_are_refused(options, complaint):
     with pytest.raises(CourseError, match=complaint):

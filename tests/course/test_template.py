@@ -22,7 +22,9 @@ def test_a_new_chapter_keeps_every_contract(course):
 
 
 @pytest.mark.parametrize("name, section, complaint", [
-    ("Ch 4", "4.1", "只能用小写"), ("ch01_a", "4.1", "已经有了"), ("ch04_1", "1", "已经有了"), ("lying", "5", "已经有了")])
+    ("Ch 4", "4.1", "只能用小写"), ("ch01_a", "4.1", "已经有了"), ("ch04_1", "1", "已经有了"),
+    ("lying", "5", "已经有了"),
+])
 def test_a_chapter_that_cannot_be_created(course, name, section, complaint):
     course.add("ch01_a", section="1")
     (course.notebooks / "lying.ipynb").write_text("kept")
