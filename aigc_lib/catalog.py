@@ -11,9 +11,9 @@ import hashlib
 import http.client
 import importlib.metadata
 import os
-import tempfile
 import tomllib
 import urllib.request
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +76,7 @@ def catalog() -> dict[str, Dataset]:
     return dict(_entries(CATALOG, CATALOG.stat().st_mtime_ns))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _entries(path: Path, mtime_ns: int) -> dict[str, Dataset]:
     tables = tomllib.loads(path.read_text(encoding="utf-8"))["dataset"]
     entries = (Dataset(**{**t, "files": tuple(File(**f) for f in t.get("files", ()))}) for t in tables)
@@ -133,9 +133,9 @@ def fetch(name: str, to: Path | str | None = None, progress: Progress | None = N
     if entry.kind != "fetch":
         raise ValueError(f"{name} is not downloaded ({entry.kind}). {_remedy(entry)}")
     folder = entry.folder if to is None else Path(to) / name
-    folder.mkdir(parents=True, exist_ok=True)
     for file in entry.files:
         local = folder / file.path
+        local.parent.mkdir(parents=True, exist_ok=True)
         if not (local.is_file() and _is_whole(local, file, local.stat().st_mtime_ns)):
             _download(entry, file, local, progress)
     return folder
@@ -150,10 +150,9 @@ def _remedy(entry: Dataset) -> str:
 
 
 def _download(entry: Dataset, file: File, local: Path, progress: Progress | None) -> None:
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=local.parent)
-    part = Path(name)
+    part = local.with_name(f".{local.name}.{os.getpid()}.part")  # hidden, and another process has its own
     try:
-        with os.fdopen(handle, "wb") as out:
+        with part.open("wb") as out:
             done = 0
             for chunk, total in _chunks(entry, file):
                 out.write(chunk)
@@ -179,7 +178,7 @@ def _chunks(entry: Dataset, file: File) -> Iterator[tuple[bytes, int | None]]:
         raise MissingData(f"could not download {file.url} ({error}). {advice}") from error
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _is_whole(path: Path, file: File, mtime_ns: int) -> bool:
     """Whether size and checksum are right; the time is in the key so that a change is seen."""
     digest, size = hashlib.sha256(), 0
@@ -188,6 +187,6 @@ def _is_whole(path: Path, file: File, mtime_ns: int) -> bool:
             while chunk := stream.read(CHUNK):
                 digest.update(chunk)
                 size += len(chunk)
-    except (EOFError, gzip.BadGzipFile, gzip.zlib.error):
+    except (EOFError, gzip.BadGzipFile, zlib.error):
         return False
     return size == file.bytes and digest.hexdigest() == file.sha256

@@ -7,6 +7,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -17,8 +18,8 @@ from matplotlib.patches import FancyBboxPatch
 from aigc_lib.style import COLORS, INK, LINESTYLES, use_style
 
 Block = str | tuple[str, ...]  # name, or (name, detail), or (name, detail, role)
-GAP_X, GAP_Y, PAD, LINK_STEP = 0.42, 0.34, 0.13, 0.42  # inches
-NAME_SIZE, DETAIL_SIZE = 11, 9  # points
+MARGIN, GAP_X, GAP_Y, PAD, LINK_STEP = 0.12, 0.42, 0.34, 0.13, 0.42  # inches
+TITLE_SIZE, NAME_SIZE, DETAIL_SIZE = 12, 11, 9  # points
 LINE = {"color": "#5B626C", "linewidth": 1.3, "linestyle": "-", "solid_joinstyle": "round"}
 
 
@@ -44,7 +45,7 @@ class Box:
 
 
 def architecture(blocks: Sequence[Block | Sequence[Sequence[Block]]], title: str = "",
-                 links: Sequence[tuple[str, str, str]] = ()) -> Figure:  # fmt: skip
+                 links: Sequence[tuple[str, str, str]] = ()) -> Figure:
     """A block diagram from left to right.
 
     blocks: each a name, (name, detail), or (name, detail, role) with a role of COLORS; networks take
@@ -52,27 +53,32 @@ def architecture(blocks: Sequence[Block | Sequence[Sequence[Block]]], title: str
     branches: they start from the block before, and meet in the block after.
     links: (from, to, label), dashed arrows under the boxes, such as a loss or a loop.
     """
+    if not blocks:
+        raise ValueError("a diagram needs at least one block")
     use_style()
     stages = [_stage(item) for item in blocks]
     boxes = [box for stage in stages for branch in stage for box in branch]
+    ways = [(_find(boxes, start), _find(boxes, end), label) for start, end, label in links]
     _place(stages, height=max(box.height for box in boxes))
     low = min(box.y - box.height / 2 for box in boxes)
-    high = max(box.y + box.height / 2 for box in boxes)
-    bottom = low - 0.16 - LINK_STEP * len(links)
-    top = high + (0.54 if title else 0.12)
-    fig = plt.figure(figsize=(boxes[-1].right + 0.12, top - bottom), layout="none")
-    ax = fig.add_axes((0, 0, 1, 1))
-    ax.set(xlim=(0, boxes[-1].right + 0.12), ylim=(bottom, top))
-    ax.axis("off")
+    ax = _paper(boxes, title, low - 0.16 - LINK_STEP * len(links))
     for box in boxes:
         _draw(ax, box)
     _join(ax, stages)
-    ways = [(_find(boxes, start), _find(boxes, end), label) for start, end, label in links]
     for i, (start, end, label) in enumerate(sorted(ways, key=lambda way: abs(way[0].x - way[1].x)), 1):
         _link(ax, start, end, low - LINK_STEP * i, label)  # the longest lowest, so that fewer lines cross
-    if title:
-        ax.text(0.12, top - 0.12, title, fontsize=12.5, va="top")
-    return fig
+    return ax.figure
+
+
+def _paper(boxes: list[Box], title: str, bottom: float) -> Axes:
+    """Empty axes in inches that hold the boxes, the title above, and what comes below."""
+    top = max(box.y + box.height / 2 for box in boxes) + (0.54 if title else 0.12)
+    right = max(boxes[-1].right, MARGIN + _width(title, TITLE_SIZE)) + MARGIN
+    ax = plt.figure(figsize=(right, top - bottom), layout="none").add_axes((0, 0, 1, 1))
+    ax.set(xlim=(0, right), ylim=(bottom, top))
+    ax.axis("off")
+    ax.text(MARGIN, top - MARGIN, title, fontsize=TITLE_SIZE, va="top")
+    return ax
 
 
 def _stage(item: Block | Sequence[Sequence[Block]]) -> list[list[Box]]:
@@ -100,7 +106,7 @@ def _width(text: str, size: float) -> float:
 
 def _place(stages: list[list[list[Box]]], height: float) -> None:
     """Columns from left to right; branches one above the other, the shorter ones moved to the right."""
-    x = 0.12
+    x = MARGIN
     for stage in stages:
         depth = max(len(branch) for branch in stage)
         for i, branch in enumerate(stage):
@@ -120,7 +126,7 @@ def _draw(ax: Axes, box: Box) -> None:
     face = [1 - 0.13 * (1 - c) for c in to_rgb(edge)] if network else to_rgb("#F5F6F8")
     ax.add_patch(FancyBboxPatch((box.left, box.y - box.height / 2), box.width, box.height, facecolor=face,
                                 edgecolor=edge, linewidth=1.8 if network else 1.1,
-                                boxstyle=f"round,pad=0,rounding_size={0.04 if network else 0.16}"))  # fmt: skip
+                                boxstyle=f"round,pad=0,rounding_size={0.04 if network else 0.16}"))
     shift = (box.detail.count("\n") + 1) * DETAIL_SIZE * 0.69 / 72 if box.detail else 0
     ax.text(box.x, box.y + shift, box.name, ha="center", va="center", fontsize=NAME_SIZE)
     drop = (box.name.count("\n") + 1) * NAME_SIZE * 0.69 / 72
@@ -131,9 +137,9 @@ def _join(ax: Axes, stages: list[list[list[Box]]]) -> None:
     """Arrows within the branches, and from each stage to the next."""
     for stage in stages:
         for branch in stage:
-            for start, end in zip(branch, branch[1:]):
+            for start, end in pairwise(branch):
                 _arrow(ax, [(start.right, start.y), (end.left, end.y)])
-    for before, after in zip(stages, stages[1:]):
+    for before, after in pairwise(stages):
         starts, ends = [b[-1] for b in before], [b[0] for b in after]
         for start in starts:
             for end in ends:
@@ -147,9 +153,9 @@ def _link(ax: Axes, start: Box, end: Box, y: float, label: str) -> None:
     """A dashed way under the boxes, with its label on it."""
     bottom = start.y - start.height / 2, end.y - end.height / 2
     _arrow(ax, [(start.x, bottom[0]), (start.x, y), (end.x, y), (end.x, bottom[1])],
-           color=COLORS["accent"], linestyle=LINESTYLES["baseline"])  # fmt: skip
+           color=COLORS["accent"], linestyle=LINESTYLES["baseline"])
     ax.text((start.x + end.x) / 2, y, label, ha="center", va="center", fontsize=DETAIL_SIZE + 0.5,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 2.5}, color=INK)  # fmt: skip
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 2.5}, color=INK)
 
 
 def _arrow(ax: Axes, points: list[tuple[float, float]], **style) -> None:
@@ -158,7 +164,7 @@ def _arrow(ax: Axes, points: list[tuple[float, float]], **style) -> None:
     ax.plot(*zip(*points), **style)
     ax.annotate("", points[-1], points[-2], arrowprops={
         "arrowstyle": "-|>,head_width=0.22,head_length=0.42", "color": style["color"], "shrinkA": 0, "shrinkB": 0,
-        "linewidth": 0, "mutation_scale": 18})  # fmt: skip
+        "linewidth": 0, "mutation_scale": 18})
 
 
 def _find(boxes: list[Box], name: str) -> Box:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib import font_manager
+from matplotlib.cbook import is_math_text
 from matplotlib.mathtext import MathTextParser
 
 FONT_FILE = Path(__file__).parent / "fonts" / "AIGCSansSC-Regular.otf"
@@ -47,7 +48,7 @@ STYLE = {
     "ytick.major.size": 0, "legend.frameon": False, "legend.fontsize": 9.5, "legend.handlelength": 2.6,
     "lines.linewidth": 2.0, "lines.markersize": 6, "hatch.linewidth": 0.7, "image.cmap": "gray",
     "image.interpolation": "nearest",
-}  # fmt: skip
+}
 
 
 def use_style() -> None:
@@ -65,8 +66,8 @@ def missing_glyphs(text: str) -> set[str]:
     mathtext, which has no such fallback and only logs what it lacks; so it is typeset here.
     """
     known = _covered()
-    absent = {character for character in text if character not in "\n\t" and ord(character) not in known}
-    return absent | _missing_in_mathtext(text) if text.count("$") >= 2 else absent
+    absent = {character for character in text if character != "\n" and ord(character) not in known}
+    return absent.union(*(_missing_in_mathtext(line) for line in text.split("\n") if is_math_text(line)))
 
 
 @functools.cache

@@ -1,0 +1,352 @@
+"""Data: the catalog, checksums, fetching, and what the loaders return."""
+
+import functools
+import gzip
+import hashlib
+import http.server
+import socket
+import threading
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aigc_lib import catalog as cat
+from aigc_lib import datasets
+from aigc_lib.datasets import DamagedData, MissingData, balanced_rows, load_fashion_mnist
+
+EMBEDDED = [name for name, entry in cat.catalog().items() if entry.kind == "embedded"]
+MOST_BYTES = 25_000_000
+CONTENT = b"the official content " * 1000
+
+
+@pytest.fixture
+def small_catalog(tmp_path, monkeypatch):
+    """Write a catalog of one data set "toy" and point the library at it; returns the writer."""
+
+    def write(kind: str = "fetch", url: str = "", content: bytes = CONTENT, **extra) -> cat.Dataset:
+        lines = {"name": "toy", "title": "玩具", "kind": kind, "licence": "MIT", "source": "-", "shape": "-",
+                 "loader": "-", **extra}
+        file = (f'path = "toy.gz", gzip = true, bytes = {len(content)}, '
+                f'sha256 = "{hashlib.sha256(content).hexdigest()}", url = "{url}"')
+        text = "[[dataset]]\n" + "".join(f'{key} = "{value}"\n' for key, value in lines.items())
+        path = tmp_path / "data" / "catalog.toml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text + ("" if kind == "package" else f"files = [{{ {file} }}]\n"), encoding="utf-8")
+        monkeypatch.setattr(cat, "CATALOG", path)
+        monkeypatch.setenv("AIGC_DATA", str(tmp_path / "home"))
+        return cat.dataset("toy")
+
+    return write
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A web server on this machine that serves a folder; returns (address, folder)."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{httpd.server_port}", folder
+    httpd.shutdown()
+    httpd.server_close()
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+# what is in the repository
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_embedded_data_is_whole_and_documented(name):
+    entry = cat.dataset(name)
+    assert cat.verify(name) == len(entry.files) > 0
+    assert set(files_in(entry.folder)) - {"card.md", "LICENSE"} == {Path(f.path).name for f in entry.files}
+    card = (entry.folder / "card.md").read_text(encoding="utf-8")
+    assert [word for word in ("来源", "许可", "准备", "已知", "谁") if word not in card] == []
+    assert (entry.folder / "LICENSE").stat().st_size > 0
+
+
+def test_data_stays_small():
+    files = [path for path in cat.CATALOG.parent.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert sum(path.stat().st_size for path in files) < MOST_BYTES
+
+
+def test_catalog_names_loaders_that_exist():
+    from aigc_lib import metrics
+
+    for entry in cat.catalog().values():
+        assert hasattr(datasets, entry.loader) or hasattr(metrics, entry.loader), entry.loader
+        assert entry.kind in ("embedded", "fetch", "package")
+        if entry.kind == "fetch":
+            assert all(file.url.startswith("http") for file in entry.files)
+
+
+def test_subset_script_and_catalog_agree_on_the_official_checksums():
+    text = (cat.CATALOG.parent / "prepare" / "fashion_mnist.py").read_text(encoding="utf-8")
+    for file in cat.dataset("fashion_mnist_full").files:
+        assert f'"{file.path}": "{file.sha256}"' in text
+
+
+# loaders
+
+
+@pytest.mark.parametrize(("split", "each"), [("train", 1800), ("test", 1000)])
+def test_fashion_mnist_is_balanced_and_in_range(split, each):
+    x, y = load_fashion_mnist(split)
+    assert x.shape == (10 * each, 1, 28, 28)
+    assert x.dtype == torch.float32
+    assert y.dtype == torch.int64
+    assert y.bincount().tolist() == [each] * 10
+    assert (x.min(), x.max()) == (-1, 1)
+
+
+def test_fashion_mnist_keeps_official_order():
+    x, y = load_fashion_mnist("test")
+    assert y[:10].tolist() == [9, 2, 1, 1, 6, 1, 4, 6, 5, 7]
+    assert load_fashion_mnist("train")[1][:10].tolist() == [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]
+    pixels = ((x + 1) * 127.5).round().byte()
+    official = cat.dataset("fashion_mnist_full").files[2]
+    header = bytes.fromhex("00000803" "00002710" "0000001c" "0000001c")
+    assert hashlib.sha256(header + pixels.numpy().tobytes()).hexdigest() == official.sha256
+
+
+def test_fashion_mnist_loads_quickly():
+    load_fashion_mnist("test", n=10)
+    start = time.process_time()
+    load_fashion_mnist("train")
+    assert time.process_time() - start < 2  # 0.5 s on a quiet machine
+
+
+def test_subset_is_deterministic_and_grows():
+    x, y = load_fashion_mnist("train", n=100, seed=3)
+    again, _ = load_fashion_mnist("train", n=100, seed=3)
+    smaller, _ = load_fashion_mnist("train", n=30, seed=3)
+    other, _ = load_fashion_mnist("train", n=100, seed=4)
+    assert torch.equal(x, again)
+    assert torch.equal(x[:30], smaller)
+    assert not torch.equal(x, other)
+    assert y.bincount().tolist() == [10] * 10
+
+
+@given(st.integers(1, 200), st.integers(0, 5))
+def test_balanced_rows(n, seed):
+    labels = torch.arange(200) % 7
+    rows = balanced_rows(labels, n, seed)
+    counts = labels[rows].bincount(minlength=7)
+    assert len(set(rows.tolist())) == n
+    assert counts.max() - counts.min() <= 1
+
+
+@pytest.mark.parametrize("n", [0, -1, 10_001])
+def test_subset_of_impossible_size(n):
+    with pytest.raises(ValueError, match="between 1 and 10000"):
+        load_fashion_mnist("test", n=n)
+
+
+@pytest.mark.parametrize("load", [load_fashion_mnist, datasets.load_fashion_mnist_full])
+def test_unknown_split(load):
+    with pytest.raises(ValueError, match='"train" or "test", got \'valid\''):
+        load("valid")
+
+
+def test_full_set_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("AIGC_DATA", str(tmp_path))
+    with pytest.raises(MissingData, match="aigc data fetch fashion_mnist_full"):
+        datasets.load_fashion_mnist_full("train")
+
+
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+
+
+@pytest.mark.skipif(not DEBIAN.is_dir(), reason="needs Debian's dataset-fashion-mnist")
+def test_full_set_from_files_that_are_there(tmp_path, monkeypatch):
+    (tmp_path / "fashion_mnist_full").symlink_to(DEBIAN)
+    monkeypatch.setenv("AIGC_DATA", str(tmp_path))
+    x, y = datasets.load_fashion_mnist_full("test")
+    ours, labels = load_fashion_mnist("test")
+    assert torch.equal(x, ours)
+    assert torch.equal(y, labels)
+
+
+def test_timeline_is_in_order_and_sourced():
+    works = datasets.load_timeline()
+    assert [work.year for work in works] == sorted(work.year for work in works)
+    assert {work.family for work in works} == {"自动编码器", "生成对抗网络", "扩散模型", "自回归模型"}
+    assert all(all(work) for work in works)
+    assert len({work.name for work in works}) == len(works) >= 20
+
+
+# missing and damaged files
+
+
+def test_missing_catalog(tmp_path, monkeypatch):
+    monkeypatch.setattr(cat, "CATALOG", tmp_path / "catalog.toml")
+    with pytest.raises(MissingData, match="AIGC_ROOT"):
+        cat.catalog()
+
+
+def test_unknown_names():
+    with pytest.raises(ValueError, match="no data set is called 'nonsense'.*fashion_mnist"):
+        cat.verify("nonsense")
+    with pytest.raises(ValueError, match="lists no file 'nonsense'"):
+        cat.data_file("fashion_mnist", "nonsense")
+
+
+def test_embedded_file_missing_then_damaged_then_restored(small_catalog):
+    entry = small_catalog("embedded")
+    path = entry.folder / "toy.gz"
+    with pytest.raises(MissingData, match="git checkout"):
+        cat.verify("toy")
+    path.parent.mkdir()
+    path.write_bytes(gzip.compress(CONTENT))
+    assert cat.verify("toy") == 1
+    for damaged in (gzip.compress(CONTENT[:-1]), gzip.compress(CONTENT[:-1] + b"?"), gzip.compress(CONTENT)[:-9],
+                    b"", b"not gzip", path.read_bytes()[:20] + b"\0" * 9):
+        path.write_bytes(damaged)
+        with pytest.raises(DamagedData, match="checksum differs.*git checkout"):
+            cat.verify("toy")
+    path.write_bytes(gzip.compress(CONTENT, 1))  # compressed anew, same content
+    assert cat.verify("toy") == 1
+
+
+def test_loader_refuses_a_damaged_picture(tmp_path, monkeypatch):
+    copy = tmp_path / "data"
+    entry = cat.dataset("fashion_mnist")
+    (copy / entry.name).mkdir(parents=True)
+    for file in entry.files:
+        (copy / entry.name / file.path).symlink_to(entry.folder / file.path)
+    (copy / "catalog.toml").write_bytes(cat.CATALOG.read_bytes())
+    broken = copy / entry.name / "test_3.webp"
+    content = bytearray(broken.read_bytes())
+    broken.unlink()
+    content[len(content) // 2] ^= 1
+    broken.write_bytes(content)
+    monkeypatch.setattr(cat, "CATALOG", copy / "catalog.toml")
+    with pytest.raises(DamagedData, match=r"test_3\.webp"):
+        load_fashion_mnist("test")
+
+
+def test_checksum_is_computed_once(small_catalog, monkeypatch):
+    entry = small_catalog("embedded")
+    entry.folder.mkdir()
+    (entry.folder / "toy.gz").write_bytes(gzip.compress(CONTENT))
+    cat.verify("toy")
+    monkeypatch.setattr(cat.hashlib, "sha256", None)
+    assert cat.data_file("toy", "toy.gz").is_file()
+
+
+def test_package_data(small_catalog):
+    small_catalog("package", package="numpy")
+    assert cat.verify("toy") == 0
+    small_catalog("package", package="no-such-package-anywhere")
+    with pytest.raises(MissingData, match="pip install no-such-package-anywhere"):
+        cat.verify("toy")
+
+
+# fetching
+
+
+def test_fetch(small_catalog, server, tmp_path):
+    address, folder = server
+    (folder / "toy.gz").write_bytes(gzip.compress(CONTENT))
+    entry = small_catalog(url=f"{address}/toy.gz")
+    seen = []
+    assert cat.fetch("toy", progress=lambda *call: seen.append(call)) == entry.folder == tmp_path / "home" / "toy"
+    assert gzip.decompress(cat.data_file("toy", "toy.gz").read_bytes()) == CONTENT
+    size = (folder / "toy.gz").stat().st_size
+    assert seen[-1] == ("toy.gz", size, size)
+    assert files_in(tmp_path / "home") == ["toy.gz"]
+
+
+def test_fetch_to_a_folder_and_keep_what_is_there(small_catalog, server, tmp_path):
+    address, folder = server
+    (folder / "toy.gz").write_bytes(gzip.compress(CONTENT))
+    small_catalog(url=f"{address}/toy.gz")
+    assert cat.fetch("toy", to=tmp_path / "else where") == tmp_path / "else where" / "toy"
+    (folder / "toy.gz").unlink()
+    cat.fetch("toy", to=tmp_path / "else where")  # nothing to download any more
+
+
+def test_fetch_repairs_a_damaged_file(small_catalog, server):
+    address, folder = server
+    (folder / "toy.gz").write_bytes(gzip.compress(CONTENT))
+    entry = small_catalog(url=f"{address}/toy.gz")
+    entry.folder.mkdir(parents=True)
+    (entry.folder / "toy.gz").write_bytes(b"half")
+    cat.fetch("toy")
+    assert cat.verify("toy") == 1
+
+
+@pytest.mark.parametrize("served", [None, b"", b"<html>log in to this network</html>", gzip.compress(CONTENT)[:50]])
+def test_fetch_never_leaves_a_half_file(small_catalog, server, tmp_path, served):
+    address, folder = server
+    if served is not None:
+        (folder / "toy.gz").write_bytes(served)
+    small_catalog(url=f"{address}/toy.gz")
+    with pytest.raises((DamagedData, MissingData), match=r"toy\.gz"):
+        cat.fetch("toy")
+    assert files_in(tmp_path / "home") == []
+
+
+def test_fetch_offline(small_catalog, tmp_path):
+    entry = small_catalog(url=f"http://127.0.0.1:{closed_port()}/toy.gz")
+    with pytest.raises(MissingData, match="could not download.*Check the connection") as error:
+        cat.fetch("toy")
+    assert str(entry.folder) in str(error.value)
+    assert files_in(tmp_path / "home") == []
+
+
+def test_connection_lost_half_way(small_catalog, tmp_path):
+    def answer_half(listener: socket.socket) -> None:
+        peer, _ = listener.accept()
+        with peer:
+            peer.recv(4096)
+            peer.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 100000\r\n\r\n" + gzip.compress(CONTENT)[:40])
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=answer_half, args=(listener,), daemon=True).start()
+        small_catalog(url=f"http://127.0.0.1:{listener.getsockname()[1]}/toy.gz")
+        with pytest.raises((DamagedData, MissingData)):
+            cat.fetch("toy")
+    assert files_in(tmp_path / "home") == []
+
+
+def test_interrupted_fetch_leaves_nothing(small_catalog, server, tmp_path):
+    address, folder = server
+    (folder / "toy.gz").write_bytes(gzip.compress(CONTENT))
+    small_catalog(url=f"{address}/toy.gz")
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cat.fetch("toy", progress=interrupt)
+    assert files_in(tmp_path / "home") == []
+
+
+def test_embedded_data_is_not_fetched():
+    with pytest.raises(ValueError, match="is not downloaded"):
+        cat.fetch("fashion_mnist")
+
+
+def test_catalog_is_plain_toml_without_unknown_keys():
+    for table in tomllib.loads(cat.CATALOG.read_text(encoding="utf-8"))["dataset"]:
+        cat.Dataset(**{**table, "files": tuple(cat.File(**file) for file in table.get("files", ()))})
