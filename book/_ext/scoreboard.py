@@ -64,12 +64,12 @@ def badge(verdict: str) -> str:
 
 def sort_keys(row: dict) -> dict[str, float]:
     """What each column is sorted by; the effect counts in smallest differences."""
-    ends, least = improvement(row), row.get("smallest_difference") or 1.0
+    effect = (row["diff"] or 0.0) / (row.get("smallest_difference") or 1.0)
     parts = [int(part) for part in row["section"].split(".") if part.isdigit()]
     return {
         "section": sum(part / 100**i for i, part in enumerate(parts)),
         "verdict": list(VERDICTS).index(row["verdict"]),
-        "effect": ends[1] / least if ends else float("-inf"),
+        "effect": effect if row["higher_is_better"] else -effect,
         "n": row["n"],
     }
 
