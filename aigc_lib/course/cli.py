@@ -154,6 +154,14 @@ def site() -> None:
 
 
 @main.command()
+def readme() -> None:
+    """更新两份 README 里的用时表和记分牌。"""
+    from aigc_lib.course.readme import update
+
+    update()
+
+
+@main.command()
 @click.argument("chapter", metavar="章节")
 @click.option("--section", required=True, help="节号，如 4.1。")
 @click.option("--title", required=True, help="标题，如 内容创作。")

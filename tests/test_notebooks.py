@@ -1,0 +1,27 @@
+"""Every notebook of the course: its contracts, a smoke run through papermill, and its row in the ledger."""
+
+import pytest
+
+from aigc_lib.course.contracts import check_notebook
+from aigc_lib.course.ledger import check_ledger
+from aigc_lib.course.manifest import load_manifest
+from aigc_lib.course.runner import Options, run_course
+
+CHAPTERS = load_manifest()
+every_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
+
+
+@every_chapter
+def test_committed_notebook_keeps_the_contracts(chapter):
+    assert check_notebook(chapter) == []
+
+
+@every_chapter
+def test_notebook_runs_in_smoke(chapter, tmp_path):
+    report = run_course([chapter], Options(profile="smoke", jobs=2, folder=tmp_path))
+    outcome, = report["notebooks"]
+    assert outcome["status"] == "ok", outcome["message"]
+
+
+def test_ledger_matches_the_notebooks():
+    assert check_ledger(CHAPTERS) == []
