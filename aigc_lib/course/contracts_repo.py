@@ -67,9 +67,9 @@ def readme_problems(readme: Path, makefile: Path) -> list[str]:
     lines = [line.strip().removeprefix("$ ").partition(" #")[0] for block in code for line in block.splitlines()]
     targets = set(re.findall(r"(?m)^([\w-]+):(?!=)", makefile.read_text(encoding="utf-8")))
     problems = []
-    for words in (line.split() for line in lines):
+    for words in (re.sub(r"<[^>]*>", "PLACEHOLDER", line).split() for line in lines):
         if words[:1] == ["make"]:
-            asked = [word for word in words[1:] if re.fullmatch(r"[\w-]+", word) and not word.startswith("-")]
+            asked = [word for word in words[1:] if re.fullmatch(r"\w[\w-]*", word)]
             problems += [f"{readme.name}：Makefile 里没有目标 {word}。" for word in asked if word not in targets]
         elif words[:1] == ["aigc"] and (wrong := _unknown(words[1:])):
             problems.append(f"{readme.name}：命令“{' '.join(words)}”里没有 {wrong}。")

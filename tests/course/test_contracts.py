@@ -230,7 +230,7 @@ def test_a_readme_that_is_right(tmp_path):
 ```bash
 $ make test  # all of it
 aigc evidence run ch02_2_gan --seeds 5
-make course TORCH_INDEX=cpu
+make course TORCH_INDEX=<the index of PyTorch>
 ```
 """) == []
 
