@@ -8,7 +8,6 @@ same thing on every machine. It is not comparable with published FID values.
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
 import torch
 from safetensors.torch import load_file
 from sklearn.neighbors import NearestNeighbors
@@ -57,7 +56,8 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
         if features.ndim != 2 or len(features) <= features.shape[1] or not np.isfinite(features).all():
             raise ValueError(f"{name} must be finite features (N, D) with N > D, found shape {features.shape}.")
     cov_a, cov_b = np.cov(a, rowvar=False).reshape(a.shape[1], -1), np.cov(b, rowvar=False).reshape(b.shape[1], -1)
-    root = scipy.linalg.sqrtm(cov_a)
+    values, vectors = np.linalg.eigh(cov_a)
+    root = vectors * np.sqrt(values.clip(0)) @ vectors.T  # also where a feature never fires
     middle = np.linalg.eigvalsh(root @ cov_b @ root).clip(0)  # eigenvalues of a symmetric twin of cov_a cov_b
     shift = a.mean(0) - b.mean(0)
     return float(shift @ shift + np.trace(cov_a) + np.trace(cov_b) - 2 * np.sqrt(middle).sum())
