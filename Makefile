@@ -16,8 +16,8 @@ course: $(VENV)/.course
 
 test: $(VENV)/.test
 	@echo "运行测试（2 核约 10 分钟）。"
-	$(BIN)/python -m pytest -m "not browser" -n 2 --dist loadfile -q
-	$(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=120 -n 2 --dist loadfile -q -p no:cacheprovider notebooks
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not browser" -n 2 --dist loadfile -q
+	AIGC_PROFILE=smoke OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=120 -n 2 --dist loadfile -q notebooks
 
 browser: $(VENV)/.test
 	$(BIN)/python -m pytest -m browser -q
