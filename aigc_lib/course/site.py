@@ -133,6 +133,6 @@ def run_pagefind(site: Path) -> None:
 
 def run(arguments: list[str], tool: str) -> None:
     """Run a Python module in its own process; its messages come out only when it fails."""
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise CourseError(f"{tool} 没能生成网站：\n{(done.stdout + done.stderr).strip()}")

@@ -1,9 +1,11 @@
 """The ``scoreboard`` directive: evidence.json as one table, or as a line of counts."""
 
 import json
+import math
 from collections import Counter
 from html import escape
 from pathlib import Path
+from typing import ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -27,7 +29,7 @@ def read_ledger(path: Path) -> list[dict]:
 
 def number(value: float | None, sign: bool = False) -> str:
     """Three significant digits with a real minus sign; a dash when there is no value."""
-    if value is None or value != value:
+    if value is None or math.isnan(value):
         return "—"
     return f"{value:{'+' if sign else ''}.3g}".replace("-", "−")
 
@@ -35,7 +37,7 @@ def number(value: float | None, sign: bool = False) -> str:
 def improvement(row: dict) -> tuple[float, float, float] | None:
     """Low end, mean and high end of the improvement: positive is better than the baseline."""
     ends = (row["ci_low"], row["diff"], row["ci_high"])
-    if any(end is None or end != end for end in ends):
+    if any(end is None or math.isnan(end) for end in ends):
         return None
     return ends if row["higher_is_better"] else tuple(-end for end in reversed(ends))
 
@@ -127,7 +129,7 @@ def render_summary(rows: list[dict]) -> str:
 class Scoreboard(SphinxDirective):
     """``{scoreboard}``: the whole table; with ``:summary:`` only the counts."""
 
-    option_spec = {"summary": directives.flag}
+    option_spec: ClassVar = {"summary": directives.flag}
 
     def run(self) -> list[nodes.Node]:
         """Read the ledger beside conf.py and render it as HTML."""

@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-
 import site_browsing as browsing
 import site_miniature as miniature
 

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-
 import site_browsing as browsing
 import site_links as links
 import site_miniature as miniature
@@ -62,7 +61,7 @@ def test_search_finds_chinese_phrases(browser, mini_home, query):
 
 
 def test_search_finds_a_phrase_of_a_real_chapter(browser, real_site):
-    path = sorted((real_site / "chapters").glob("*.html"))[0]
+    path = min((real_site / "chapters").glob("*.html"))
     article = path.read_text("utf-8").split("<article", 1)[1]
     phrase = max(re.findall(r"(?<=[>，。])[\u4e00-\u9fff]{6,12}(?=[，。])", article), key=len)
     with browsing.serve(real_site) as home, browsing.new_page(browser, home) as (page, _):

@@ -6,10 +6,10 @@ import sys
 
 import nbformat
 import pytest
-from nbformat import v4
-
 import site_links as links
 import site_miniature as miniature
+from nbformat import v4
+
 from aigc_lib import paths
 from aigc_lib.course import site as builder
 from aigc_lib.course.manifest import CourseError
