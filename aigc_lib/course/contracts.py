@@ -171,12 +171,16 @@ def exercises(nb: NotebookNode, chapter: Chapter) -> list[str]:
 def _exercise(nb: NotebookNode, n: int) -> Iterator[str]:
     parts = {tag: [cell for cell in _exercise_cells(nb, n) if tag in tags(cell)]
              for tag in ("exercise", "exercise-check", "solution")}
-    wanted = {"exercise": (f"answer_{n}", "没有带 exercise 标签、写出 answer 的空格子"),
-              "exercise-check": (f"grade(check_{n}, answer_{n})", "没有带 exercise-check 标签的检查格"),
-              "solution": (f"grade(check_{n}, solution_{n})", "没有带 solution 标签的答案格")}
-    for tag, (text, complaint) in wanted.items():
-        if not any(text in cell.source for cell in parts[tag]):
-            yield complaint
+    stubs = "\n".join(cell.source for cell in parts["exercise"])
+    empty = re.search(r"NotImplementedError|\.\.\.", stubs)
+    names = re.findall(r"(?m)^def (\w+)|^(\w+) = \.\.\.", stubs) if empty else []
+    answers = [f"grade(check_{n}, {function or value})" for function, value in names]
+    if not answers:
+        yield "没有带 exercise 标签、等着填写的空格子"
+    elif not any(answer in cell.source for cell in parts["exercise-check"] for answer in answers):
+        yield "没有带 exercise-check 标签的检查格"
+    if not any(f"grade(check_{n}, solution_{n})" in cell.source for cell in parts["solution"]):
+        yield "没有带 solution 标签的答案格"
     if not any("<details>" in cell.source for cell in _exercise_cells(nb, n) if cell.cell_type == "markdown"):
         yield "没有放在 <details> 里的提示"
     if parts["exercise-check"] and f"练习 {n}：还没通过" not in _printed(parts["exercise-check"]):
