@@ -37,7 +37,7 @@ html_use_index = False
 html_show_sphinx = False
 html_sidebars = {"**": ["navbar-logo.html", "sbt-sidebar-nav.html"]}
 html_theme_options = {
-    "disable_search": True,  # _templates/search-button.html and pagefind stand in
+    "disable_search": True,  # the course has its own: search.md, aigc_lib/course/search_index.py
     "navbar_persistent": [],
     "home_page_in_toc": False,
     "show_navbar_depth": 1,
@@ -51,7 +51,7 @@ html_theme_options = {
 
 
 def name_headings(app, pagename, templatename, context, doctree) -> None:
-    """Put each heading's readable id on the heading itself, where pagefind looks for it."""
+    """Put each heading's readable id on the heading itself, where the search index looks for it."""
     if "body" in context:
         context["body"] = re.sub(r'<span id="([^"]+)"></span><(h[2-6])>', r'<\2 id="\1">', context["body"])
 

@@ -36,9 +36,9 @@ def update() -> None:
 
 def _replace(readme: Path, text: str, name: str, table: str) -> str:
     pattern = rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
-    if not re.search(pattern, text, re.S):
+    if not re.search(pattern, text, re.DOTALL):
         raise CourseError(f"{readme.name} 里找不到 {name}:begin 和 {name}:end 这一对标记，表没处放。")
-    return re.sub(pattern, lambda found: found[1] + table + found[2], text, flags=re.S)
+    return re.sub(pattern, lambda found: found[1] + table + found[2], text, flags=re.DOTALL)
 
 
 def _table(head: Sequence[str], rows) -> str:

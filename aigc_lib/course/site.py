@@ -17,10 +17,11 @@ import nbformat
 
 from aigc_lib import paths
 from aigc_lib.course.manifest import Chapter, CourseError, load_manifest
+from aigc_lib.course.search_index import write_index
 
 PICTURES = {"image/png": "png", "image/gif": "gif", "image/jpeg": "jpg"}
 EVIDENCE = "application/vnd.aigc.evidence+json"
-PACKAGES = ("sphinx", "myst_nb", "sphinx_book_theme", "pagefind")
+PACKAGES = ("sphinx", "myst_nb", "sphinx_book_theme")
 SOLUTION_PROMPTS = {"code_prompt_show": "看参考答案", "code_prompt_hide": "收起参考答案"}
 MARKDOWN_PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+!|<>&$~^])")
 
@@ -44,7 +45,7 @@ def build(output: Path | None = None) -> Path:
     run_sphinx(paths.BOOK, work)
     for chapter in chapters:  # the download button offers the real notebook, not the staged one
         shutil.copy(chapter.path, work / "_sources" / "chapters")
-    run_pagefind(work)
+    write_index(work)
     shutil.rmtree(output, ignore_errors=True)
     output.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(work, output)
@@ -121,18 +122,9 @@ def run_sphinx(source: Path, output: Path) -> None:
     """Write the pages. Every warning is an error, so a broken reference never goes out."""
     doctrees = output.parent / "doctrees"
     shutil.rmtree(doctrees, ignore_errors=True)  # a cached page would keep its warning to itself
-    command = ["-m", "sphinx", "-W", "--keep-going", "-q", "-j", "auto", "-b", "html"]
-    run([*command, "-d", str(doctrees), str(source), str(output)], "Sphinx")
-
-
-def run_pagefind(site: Path) -> None:
-    """Index the articles (not menus or headers) for search in the browser."""
-    options = ["--root-selector", "article.bd-article", "--exclude-selectors", ".headerlink"]
-    run(["-m", "pagefind", "--site", str(site), "--quiet", *options], "pagefind")
-
-
-def run(arguments: list[str], tool: str) -> None:
-    """Run a Python module in its own process; its messages come out only when it fails."""
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-j", "auto", "-b", "html"]
+    folders = ["-d", str(doctrees), str(source), str(output)]
+    done = subprocess.run([*command, *folders], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise CourseError(f"{tool} 没能生成网站：\n{(done.stdout + done.stderr).strip()}")
+        messages = (done.stdout + done.stderr).strip()
+        raise CourseError(f"Sphinx 没能生成网站（退出码 {done.returncode}）：\n{messages}")

@@ -3,7 +3,7 @@
 // Ctrl+K (or ⌘K) goes to the search box in the header.
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
-    const box = document.querySelector("#course-search input, .course-search input");
+    const box = document.querySelector("#course-search, .course-search input");
     if (box) {
       event.preventDefault();
       box.focus();
@@ -12,25 +12,65 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// The search page: pagefind's interface, started with the query of the header's form.
-function startSearch(place) {
-  if (location.protocol === "file:") {
-    // Browsers let no page read other files from disk, so pagefind cannot load its index.
-    place.innerHTML =
-      "<p>直接双击打开的页面不能搜索。在仓库里运行下面的命令，再打开 <code>http://localhost:8000</code>：</p>" +
-      "<pre>python -m http.server 8000 -d book/_build/html</pre>";
-    return;
+// The search page: every word of the query must occur on a page; sections that have one are shown.
+const tidy = (text) => text.trim().toLowerCase().replace(/\s+/g, " ");
+
+function element(tag, parent, text = "", properties = {}) {
+  const made = Object.assign(document.createElement(tag), { textContent: text }, properties);
+  parent.append(made);
+  return made;
+}
+
+function excerpt(parent, text, words) {
+  const lower = text.toLowerCase();
+  const first = Math.min(...words.map((word) => lower.indexOf(word)).filter((at) => at >= 0));
+  let at = Math.max(0, (Number.isFinite(first) ? first : 0) - 30);
+  const end = Math.min(text.length, at + 110);
+  const line = element("p", parent, at > 0 ? "…" : "");
+  while (at < end) {
+    const hits = words.map((word) => [lower.indexOf(word, at), word.length]).filter(([hit]) => hit >= 0 && hit < end);
+    const [hit, length] = hits.sort((a, b) => a[0] - b[0] || b[1] - a[1])[0] || [end, 0];
+    line.append(text.slice(at, hit));
+    if (length) element("mark", line, text.slice(hit, hit + length));
+    at = hit + length;
   }
-  const search = new PagefindUI({
-    element: place,
-    showSubResults: true,
-    showImages: false,
-    excerptLength: 30,
-    resetStyles: false,
-  });
-  const query = new URLSearchParams(location.search).get("q");
+  line.append(at < text.length ? "…" : "");
+}
+
+function find(words) {
+  const count = (text, word) => text.toLowerCase().split(word).length - 1;
+  const weigh = ([heading, , text], word) => 20 * count(heading, word) + count(text, word);
+  return window.COURSE_PAGES.map(([address, sections]) => {
+    const weights = sections.map((section) => words.map((word) => weigh(section, word)));
+    const found = words.every((_, i) => weights.some((weight) => weight[i]));
+    const sum = (weight) => weight.reduce((a, b) => a + b, 0) * weight.filter(Boolean).length;
+    const hits = sections.map((section, i) => ({ section, weight: sum(weights[i]) })).filter((hit) => hit.weight);
+    hits.sort((a, b) => b.weight - a.weight);
+    return { address, title: sections[0][0], found, hits, weight: hits.reduce((all, hit) => all + hit.weight, 0) };
+  }).filter((page) => page.found).sort((a, b) => b.weight - a.weight);
+}
+
+function startSearch(box) {
+  const results = document.getElementById("course-results");
+  const show = () => {
+    results.replaceChildren();
+    const words = tidy(box.value).replace(/["“”]/g, "").split(" ").filter(Boolean);
+    if (!words.length) return;
+    const pages = find(words);
+    element("p", results, pages.length ? `找到 ${pages.length} 页` : "没有找到。换个说法，或者只留一个词。", { className: "detail" });
+    for (const page of pages) {
+      element("a", element("h2", results), page.title, { href: page.address });
+      for (const { section: [heading, anchor, text] } of page.hits.slice(0, 3)) {
+        if (anchor) element("a", element("h3", results), heading, { href: `${page.address}#${anchor}` });
+        excerpt(results, text, words);
+      }
+    }
+  };
   document.querySelector(".course-search").hidden = true; // one box is enough here
-  if (query) search.triggerSearch(query);
+  box.addEventListener("input", show);
+  box.value = new URLSearchParams(location.search).get("q") || "";
+  box.focus();
+  show();
 }
 
 // The scoreboard: buttons filter by verdict, column heads sort.
@@ -59,8 +99,8 @@ function startScoreboard(table) {
 }
 
 document.addEventListener("DOMContentLoaded", () => {
-  const place = document.getElementById("course-search");
-  if (place) startSearch(place);
+  const box = document.getElementById("course-search");
+  if (box) startSearch(box);
   const table = document.querySelector("table.scoreboard");
   if (table) startScoreboard(table);
 });

@@ -77,7 +77,8 @@ def new_page(browser, home: str, **context) -> Iterator[tuple]:
     page.set_default_timeout(PATIENCE)
     page.on("console", lambda m: m.type == "error" and troubles.append(f"console: {m.text}"))
     page.on("pageerror", lambda error: troubles.append(f"script: {error}"))
-    page.on("requestfailed", lambda r: troubles.append(f"failed: {r.url}"))
+    # A request that leaving a page cuts off is no fault of the site; a missing file shows as a 404 below.
+    page.on("requestfailed", lambda r: "ABORTED" in (r.failure or "") or troubles.append(f"failed: {r.url}: {r.failure}"))
     page.on("response", lambda r: r.status >= 400 and troubles.append(f"{r.status}: {r.url}"))
     page.on("request", lambda r: r.url.startswith((home, "data:", "blob:")) or troubles.append(f"external: {r.url}"))
     try:

@@ -89,9 +89,10 @@ def lab(tmp_path_factory):
     folder = tmp_path_factory.mktemp("notebooks")
     for path in (miniature.REPOSITORY / "notebooks").glob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
-        for cell in notebook.cells:  # what is seen afterwards must come from this run
-            if cell.cell_type == "code":
+        for cell in notebook.cells:
+            if cell.cell_type == "code":  # what is seen afterwards must come from this run
                 cell.outputs, cell.execution_count = [], None
+                cell.metadata.pop("jupyter", None)  # a folded solution would show no number
         nbformat.write(notebook, folder / path.name)
     png = miniature.picture_output("曲线").data["image/png"].strip()
     sources = {"tiny": ["x = 1", DRAW.format(png=png)], "bad": ["1 / 0", DRAW.format(png=png)]}

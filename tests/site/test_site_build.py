@@ -11,6 +11,7 @@ import site_miniature as miniature
 from nbformat import v4
 
 from aigc_lib import paths
+from aigc_lib.course import search_index
 from aigc_lib.course import site as builder
 from aigc_lib.course.manifest import CourseError
 
@@ -75,6 +76,18 @@ def test_raw_evidence_stays_hidden_and_its_table_shows(mini_site):
     html = chapter(mini_site)
     assert "raw_evidence_must_stay_hidden" not in html
     assert "<td>甲</td>" in html
+
+
+def test_the_search_index_holds_what_readers_see(tmp_path):
+    (tmp_path / "page.html").write_text(
+        "<p>菜单</p><article><section id='s1'><h1>一 <a class='headerlink' href='#s1'>#</a></h1><p>加\n<b>噪</b>声 a b</p>"
+        "<script>var hidden</script><svg><text>hidden</text></svg><p>二段</p>"
+        "<section id='s2'><h2 id='二'>二</h2><pre>x = <span>1</span></pre></section></section></article><p>页脚</p>",
+        "utf-8",
+    )
+    text = search_index.write_index(tmp_path).read_text("utf-8")
+    pages = json.loads(text.removeprefix("window.COURSE_PAGES = ").removesuffix(";\n"))
+    assert pages == [["page.html", [["一", "", "加噪声 a b 二段"], ["二", "二", "x = 1"]]]]
 
 
 def test_solutions_are_folded(mini_site):
