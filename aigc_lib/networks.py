@@ -42,6 +42,22 @@ class LabelEmbedding(nn.Module):
         return self.table(torch.where(label < 0, self.n_classes, label))
 
 
+class LabelledMLP(nn.Module):
+    """An ``mlp`` that also sees a label: ``f(x, cond)`` with x (B, sizes[0]) -> (B, sizes[-1]), or (B,) for a score.
+
+    A score is an output of size 1. last: applied to the output, such as ``nn.Tanh()`` for pixels.
+    """
+
+    def __init__(self, sizes: Sequence[int], n_classes: int = 0, context: int = 16, last: nn.Module | None = None):
+        super().__init__()
+        self.label = LabelEmbedding(n_classes, context)
+        self.body = mlp([sizes[0] + context, *sizes[1:]])
+        self.last = last or (nn.Flatten(0) if sizes[-1] == 1 else nn.Identity())
+
+    def forward(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
+        return self.last(self.body(torch.cat([x, self.label(cond, len(x))], dim=1)))
+
+
 class ConditionalMLP(nn.Module):
     """A denoiser or generator for points: ``f(x, t, cond)`` with x (B, D) and t (B,) in [0, 1]."""
 
@@ -174,6 +190,18 @@ class ConvDecoder(nn.Module):
         return self.convolutions(self.linear(z).view(-1, 2 * self.width, 7, 7))
 
 
+def start_lively(network: nn.Module) -> None:
+    """Initial weights that keep the size of a signal from layer to layer (He et al. 2015).
+
+    A GAN needs this more than others: PyTorch's default shrinks z on its way through the generator, whose
+    pictures then hardly depend on z, and the game starts collapsed. Layers that start at zero stay so.
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear) and layer.weight.any():
+            nn.init.kaiming_normal_(layer.weight, a=0.2)
+            nn.init.zeros_(layer.bias)
+
+
 class PictureGenerator(nn.Module):
     """A GAN's generator: ``f(z, cond)`` with z (B, D) -> pictures (B, 1, 28, 28) in [-1, 1]."""
 
@@ -187,6 +215,7 @@ class PictureGenerator(nn.Module):
         self.up = nn.ConvTranspose2d(2 * width, width, 2, stride=2)
         self.fine = ResBlock(width, context)
         self.leave = nn.Conv2d(width, 4, 3, padding=1)
+        start_lively(self)
 
     def forward(self, z: Tensor, cond: Tensor | None = None) -> Tensor:
         style = F.silu(self.style(torch.cat([z, self.label(cond, len(z))], dim=1)))  # (B, context)
@@ -214,6 +243,8 @@ class PictureDiscriminator(nn.Module):
         )
         self.label = LabelEmbedding(n_classes, 128)
         self.score = nn.Linear(128, 1)
+        start_lively(self)
+        nn.init.normal_(self.label.table.weight, std=0.1)  # first real or fake, then which kind
 
     def forward(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
         h = self.body(x)
