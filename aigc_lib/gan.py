@@ -72,7 +72,7 @@ class GAN(nn.Module):
                            generator: torch.Generator | None = None) -> Tensor:
         """The discriminator sees real and fake examples; the fakes are cut off from their maker."""
         with torch.no_grad():
-            fake = self.generate(self.latent(len(x), generator), cond)
+            fake = self.generate(self.latent(len(x), generator), cond).to(x.dtype)
         penalty = self.penalty if self.turn % self.every == 0 else None
         self.turn += 1
         if penalty == "zero-centred":

@@ -48,10 +48,11 @@ class LabelledMLP(nn.Module):
     A score is an output of size 1. last: applied to the output, such as ``nn.Tanh()`` for pixels.
     """
 
-    def __init__(self, sizes: Sequence[int], n_classes: int = 0, context: int = 16, last: nn.Module | None = None):
+    def __init__(self, sizes: Sequence[int], n_classes: int = 0, context: int = 16,
+                 activation: type[nn.Module] = nn.SiLU, last: nn.Module | None = None):
         super().__init__()
         self.label = LabelEmbedding(n_classes, context)
-        self.body = mlp([sizes[0] + context, *sizes[1:]])
+        self.body = mlp([sizes[0] + context, *sizes[1:]], activation)
         self.last = last or (nn.Flatten(0) if sizes[-1] == 1 else nn.Identity())
 
     def forward(self, x: Tensor, cond: Tensor | None = None) -> Tensor:

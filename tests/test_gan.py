@@ -74,6 +74,15 @@ def test_penalties_on_a_linear_score(penalty, expected):
     assert abs((losses[0] - losses[1]).item() - expected) < 1e-3
 
 
+@pytest.mark.parametrize("penalty", [None, "gradient", "zero-centred"])
+def test_losses_work_in_bfloat16(penalty):
+    gan = GAN(PictureGenerator(8, width=8), PictureDiscriminator(width=8), 8, penalty=penalty)
+    x = torch.rand(4, 1, 28, 28)
+    with torch.autocast("cpu", torch.bfloat16):
+        losses = gan.discriminator_loss(x), gan.generator_loss(x)
+    assert all(loss.isfinite() for loss in losses)
+
+
 def test_a_lazy_penalty_comes_every_kth_step_and_weighs_the_same():
     x = torch.randn(32, 2)
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from aigc_lib.networks import (Classifier, ConditionalMLP, LabelEmbedding, PictureDiscriminator, PictureGenerator,
-                               SelfAttention, UNet, mlp, time_features)
+from aigc_lib.networks import (Classifier, ConditionalMLP, LabelEmbedding, LabelledMLP, PictureDiscriminator,
+                               PictureGenerator, SelfAttention, UNet, mlp, time_features)
 
 
 def test_label_minus_one_is_no_label():
@@ -52,3 +52,12 @@ def test_the_score_of_one_picture_ignores_the_rest_of_the_batch():
     network = PictureDiscriminator(width=8)
     x = torch.randn(4, 1, 28, 28)
     assert torch.allclose(network(x)[:1], network(x[:1]), atol=1e-6)
+
+
+def test_labelled_mlp_hears_the_label_and_gives_scores():
+    torch.manual_seed(0)
+    points, scores = LabelledMLP([3, 16, 2], n_classes=4), LabelledMLP([2, 16, 1])
+    x = points(torch.ones(5, 3), torch.tensor([0, 1, 2, 3, -1]))
+    assert x.shape == (5, 2) and len(x.unique(dim=0)) == 5
+    assert scores(x).shape == (5,)
+    assert LabelledMLP([3, 16, 2], last=torch.nn.Tanh())(100 * torch.ones(1, 3)).abs().max() <= 1

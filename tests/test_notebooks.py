@@ -1,5 +1,9 @@
 """Every notebook of the course: its contracts, a smoke run through papermill, and its row in the ledger."""
 
+import subprocess
+import sys
+
+import nbformat
 import pytest
 
 from aigc_lib.course.contracts import check_notebook
@@ -26,3 +30,14 @@ def test_notebook_runs_in_smoke(chapter, tmp_path):
 
 def test_ledger_matches_the_notebooks():
     assert check_ledger(CHAPTERS) == []
+
+
+def test_nbval_fails_a_cell_that_runs_out_of_time(tmp_path):
+    """A timed-out cell in lax mode has been reported as passed elsewhere, so ours is asked."""
+    slow = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import time; time.sleep(60)", execution_count=1)],
+                                    metadata={"kernelspec": {"display_name": "", "name": "python3"}})
+    nbformat.write(slow, tmp_path / "slow.ipynb")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval-lax", "--nbval-cell-timeout=2", "-q",
+               "slow.ipynb"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and "1 failed" in done.stdout
