@@ -4,6 +4,7 @@ import statistics
 import subprocess
 import sys
 import time
+from itertools import chain, pairwise
 
 import torch
 
@@ -30,8 +31,8 @@ def imports() -> float:
     ours = "import aigc_lib, aigc_lib.autoencoder, aigc_lib.gan, aigc_lib.diffusion, aigc_lib.training"
     times = {code: [] for code in ("import torch", ours)}
     for _ in range(7):
-        for code in times:
-            times[code].append(_seconds([sys.executable, "-c", code]))
+        for code, found in times.items():
+            found.append(_seconds([sys.executable, "-c", code]))
     return statistics.median(times[ours]) / statistics.median(times["import torch"])
 
 
@@ -45,7 +46,7 @@ def loop(steps: int = 60) -> float:
 
     def ours() -> list[float]:
         seconds = [step.seconds for step in train(model(), x, steps)]
-        return [b - a for a, b in zip(seconds, seconds[1:])]
+        return [b - a for a, b in pairwise(seconds)]
 
     def bare() -> list[float]:
         net, times = model(), []
@@ -63,7 +64,8 @@ def loop(steps: int = 60) -> float:
         return times
 
     rounds = [(ours(), bare()) for _ in range(4)][1:]
-    return statistics.median(sum((o for o, _ in rounds), [])) / statistics.median(sum((b for _, b in rounds), []))
+    ours_steps, bare_steps = (chain.from_iterable(times) for times in zip(*rounds))
+    return statistics.median(ours_steps) / statistics.median(bare_steps)
 
 
 def side_by_side() -> float:

@@ -18,7 +18,7 @@ class DCGAN:
 
     def __init__(self, seed: int):
         torch.manual_seed(seed)
-        up = dict(kernel_size=4, stride=2, padding=1, bias=False)
+        up = {"kernel_size": 4, "stride": 2, "padding": 1, "bias": False}
         self.generator = nn.Sequential(
             nn.ConvTranspose2d(100, 128, 7, bias=False), nn.BatchNorm2d(128), nn.ReLU(),
             nn.ConvTranspose2d(128, 64, **up), nn.BatchNorm2d(64), nn.ReLU(),
@@ -77,11 +77,10 @@ class SmallDiffusion:
     def train(self, x: Tensor) -> Iterator[None]:
         from aigc_lib.training import MovingAverage
         loader = torch.utils.data.DataLoader(x, batch_size=128, shuffle=True)
-        self.average, step = MovingAverage(self.model, 0.999), 0
-        for _ in self.library.training_loop(loader, self.model, self.schedule, epochs=10_000, lr=7e-4):
+        self.average = MovingAverage(self.model, 0.999)
+        for step, _ in enumerate(self.library.training_loop(loader, self.model, self.schedule, epochs=10_000, lr=7e-4)):
             if step:  # the loop yields before its optimizer step
                 self.average.update(step)
-            step += 1
             yield
 
     def sample(self, n: int) -> Tensor:

@@ -76,14 +76,16 @@ def systems() -> list:
     shared = [training.train, training._update, training._batches]
     ours = [
         Ours("diffusion", Diffusion(UNet(widths=(24, 64), blocks=(1, 1), n_classes=10), (1, 28, 28)),
-             dict(batch_size=64, lr=1.2e-2, ema=0.998, seed=SEED), True,
+             {"batch_size": 64, "lr": 1.2e-2, "ema": 0.998, "seed": SEED}, True,
              lambda m, n: torch.cat([m.generate(250, 10, LABELS[i:i + 250], 2.0, seed=i) for i in range(0, n, 250)]),
              [diffusion, networks.UNet, networks.ResBlock, networks.SelfAttention, *shared]),
-        Ours("GAN", GAN(PictureGenerator(64, n_classes=10), PictureDiscriminator(n_classes=10), 64),
-             dict(batch_size=64, lr=1e-3, betas=(0.0, 0.99), ema=0.998, decay=0.3, seed=SEED), True,
+        Ours("GAN", GAN(PictureGenerator(64, n_classes=10), PictureDiscriminator(n_classes=10), 64, weight=3.0, every=8),
+             {"batch_size": 64, "lr": 1e-3, "betas": (0.0, 0.99), "ema": 0.998, "decay": 0.3, "weight_decay": 0.0,
+              "seed": SEED}, True,
              lambda m, n: m.sample(n, LABELS[:n]),
-             [gan, networks.PictureGenerator, networks.PictureDiscriminator, networks.ResBlock, *shared]),
-        Ours("VAE", VAE(ConvEncoder(32), ConvDecoder(16), 16), dict(ema=0.998, seed=SEED), False,
+             [gan, networks.PictureGenerator, networks.PictureDiscriminator, networks.ResBlock,
+              networks.start_lively, *shared]),
+        Ours("VAE", VAE(ConvEncoder(32), ConvDecoder(16), 16), {"ema": 0.998, "seed": SEED}, False,
              lambda m, n: m.generate(n), [autoencoder.VAE, networks.ConvEncoder, networks.ConvDecoder, *shared]),
     ]
     folder = HERE.parent / "build" / "peers"
@@ -162,12 +164,11 @@ def report(rows: dict[str, dict[str, float]], common: dict) -> str:
                       f"{found['Fréchet distance'] / ours['Fréchet distance']:.2f}", numbers[0], shares, *numbers[1:]])
     overheads = [f"- {name}: {rows[name]['ratio']:.2f} (target {target})" for name, target in overhead.TARGETS.items()]
     return "\n".join([
-        "# Benchmarks", "", f"Made by `make benchmark` on {common['date']}: {common['machine']}, "
-        f"{common['threads']} threads.", "",
+        "# Benchmarks", "", f"Made by `make benchmark` on {common['date']}: {common['machine']}, {common['threads']} threads.", "",
         f"## Fashion-MNIST, {SECONDS} s of training each", "",
-        f"Embedded training subset, official test set, {SAMPLES:,} samples, features of the course's own classifier "
+        (f"Embedded training subset, official test set, {SAMPLES:,} samples, features of the course's own classifier "
         "(not comparable with published FID). The floor is the distance of as many real training pictures. One run, "
-        "seed 0. Copying: share of samples nearer to the training set than 99 % of the test pictures are.", "",
+        "seed 0. Copying: share of samples nearer to the training set than 99 % of the test pictures are."), "",
         *("| " + " | ".join(line) + " |" for line in table), "", "## Overhead", "", *overheads, ""])
 
 

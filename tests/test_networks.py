@@ -3,8 +3,18 @@
 import pytest
 import torch
 
-from aigc_lib.networks import (Classifier, ConditionalMLP, LabelEmbedding, LabelledMLP, PictureDiscriminator,
-                               PictureGenerator, SelfAttention, UNet, mlp, time_features)
+from aigc_lib.networks import (
+    Classifier,
+    ConditionalMLP,
+    LabelEmbedding,
+    LabelledMLP,
+    PictureDiscriminator,
+    PictureGenerator,
+    SelfAttention,
+    UNet,
+    mlp,
+    time_features,
+)
 
 
 def test_label_minus_one_is_no_label():

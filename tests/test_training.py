@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def curve(**settings) -> list[float]:
 def test_steps_are_counted_and_loss_falls():
     steps = list(train(linear(), DATA, 200, batch_size=50, lr=1e-2))
     assert [s.step for s in steps] == list(range(1, 201))
-    assert all(a.seconds <= b.seconds for a, b in zip(steps, steps[1:]))
+    assert all(a.seconds <= b.seconds for a, b in pairwise(steps))
     assert steps[-1].losses["loss"] < 0.8 * steps[0].losses["loss"]
 
 
