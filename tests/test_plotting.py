@@ -20,12 +20,7 @@ ROWS = [ROW, {**ROW, "higher_is_better": True, "verdict": "不支持"},
 GAN = [[[("噪声 z", "64 维"), ("生成器", "转置卷积", "model")], [("真图 x", "训练集", "data")]], ("判别器", "卷积", "second")]
 
 
-@pytest.fixture(autouse=True)
-def fresh_figures():
-    plotting.use_style()
-    yield
-    plt.close("all")
-    plt.rcdefaults()
+pytestmark = pytest.mark.usefixtures("fresh_figures")
 
 
 @pytest.fixture

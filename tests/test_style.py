@@ -9,13 +9,7 @@ import pytest
 from aigc_lib import plotting, style
 from aigc_lib.datasets import FASHION_CLASSES, load_timeline
 
-
-@pytest.fixture(autouse=True)
-def fresh_figures():
-    plotting.use_style()
-    yield
-    plt.close("all")
-    plt.rcdefaults()
+pytestmark = pytest.mark.usefixtures("fresh_figures")
 
 
 def test_font_covers_the_course_text():
