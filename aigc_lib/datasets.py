@@ -32,16 +32,17 @@ def load_fashion_mnist(split: str, n: int | None = None, seed: int = 0) -> tuple
     random subset, drawn by `seed`, in which the class counts differ by at most one.
     Xiao, Rasul & Vollgraf 2017, arXiv 1708.07747.
     """
-    _check_split(split)
-    labels = np.array(list(data_file("fashion_mnist", f"{split}_labels.txt").read_text().strip()), np.int64)
-    pixels = np.empty((len(labels), 28, 28), np.uint8)
-    for c in range(10):
-        pixels[labels == c] = _read_sheet("fashion_mnist", f"{split}_{c}.webp", side=28)
-    x, y = _to_unit(pixels), torch.from_numpy(labels)
-    if n is None:
-        return x, y
-    rows = balanced_rows(y, n, seed)
-    return x[rows], y[rows]
+    return _load_sheets("fashion_mnist", split, n, seed)
+
+
+def load_mnist_digits(split: str, n: int | None = None, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Handwritten digits: x (N, 1, 28, 28) in [-1, 1] and y (N,) in 0..9.
+
+    5,000 of MNIST's pictures, 400 a class in "train" and 100 in "test"; `n` as in
+    `load_fashion_mnist`. Who wrote which is not recorded, so a writer may be in both splits.
+    LeCun, Bottou, Bengio & Haffner 1998.
+    """
+    return _load_sheets("mnist_digits", split, n, seed)
 
 
 def load_fashion_mnist_full(split: str) -> tuple[Tensor, Tensor]:
@@ -74,6 +75,19 @@ def load_timeline() -> list[Work]:
         return [Work(**{**row, "year": int(row["year"])}) for row in csv.DictReader(file)]
 
 
+class Poem(NamedTuple):
+    """A poem of four lines of five characters, with its punctuation: 24 characters."""
+
+    author: str
+    text: str
+
+
+def load_tang_quatrains() -> list[Poem]:
+    """Quatrains of the Complete Tang Poems in simplified characters, in the collection's order."""
+    lines = data_file("tang_quatrains", "poems.txt").read_text(encoding="utf-8").splitlines()
+    return [Poem(*line.split("\t")) for line in lines]
+
+
 def balanced_rows(labels: Tensor, n: int, seed: int = 0) -> Tensor:
     """Positions (n,) of a random subset with equal class counts, give or take one.
 
@@ -91,6 +105,20 @@ def balanced_rows(labels: Tensor, n: int, seed: int = 0) -> Tensor:
 def _check_split(split: str) -> None:
     if split not in ("train", "test"):
         raise ValueError(f'split must be "train" or "test", got {split!r}')
+
+
+def _load_sheets(name: str, split: str, n: int | None, seed: int) -> tuple[Tensor, Tensor]:
+    """Ten classes of 28x28 pictures in the order of their labels file; `n` of them at random, balanced."""
+    _check_split(split)
+    labels = np.array(list(data_file(name, f"{split}_labels.txt").read_text().strip()), np.int64)
+    pixels = np.empty((len(labels), 28, 28), np.uint8)
+    for c in range(10):
+        pixels[labels == c] = _read_sheet(name, f"{split}_{c}.webp", side=28)
+    x, y = _to_unit(pixels), torch.from_numpy(labels)
+    if n is None:
+        return x, y
+    rows = balanced_rows(y, n, seed)
+    return x[rows], y[rows]
 
 
 def _to_unit(pixels: np.ndarray) -> Tensor:

@@ -1,6 +1,7 @@
 """Data: what lies in the repository, and what the loaders return."""
 
 import hashlib
+import re
 import time
 import tomllib
 from pathlib import Path
@@ -12,7 +13,15 @@ from hypothesis import strategies as st
 
 from aigc_lib import catalog as cat
 from aigc_lib import datasets
-from aigc_lib.datasets import DamagedData, MissingData, balanced_rows, load_fashion_mnist
+from aigc_lib.datasets import (
+    DamagedData,
+    MissingData,
+    Poem,
+    balanced_rows,
+    load_fashion_mnist,
+    load_mnist_digits,
+    load_tang_quatrains,
+)
 
 EMBEDDED = [name for name, entry in cat.catalog().items() if entry.kind == "embedded"]
 MOST_BYTES = 25_000_000
@@ -60,14 +69,23 @@ def test_catalog_is_plain_toml_without_unknown_keys():
 # loaders
 
 
-@pytest.mark.parametrize(("split", "each"), [("train", 1800), ("test", 1000)])
-def test_fashion_mnist_is_balanced_and_in_range(split, each):
-    x, y = load_fashion_mnist(split)
+@pytest.mark.parametrize(("load", "split", "each"), [
+    (load_fashion_mnist, "train", 1800), (load_fashion_mnist, "test", 1000),
+    (load_mnist_digits, "train", 400), (load_mnist_digits, "test", 100)])
+def test_pictures_are_balanced_and_in_range(load, split, each):
+    x, y = load(split)
     assert x.shape == (10 * each, 1, 28, 28)
     assert x.dtype == torch.float32
     assert y.dtype == torch.int64
     assert y.bincount().tolist() == [each] * 10
     assert (x.min(), x.max()) == (-1, 1)
+
+
+def test_digits_look_like_their_labels():
+    """Nearest class mean: a wrong order of labels would leave one in ten."""
+    (x, y), (x_test, y_test) = load_mnist_digits("train"), load_mnist_digits("test")
+    means = torch.stack([x[y == k].mean(0).flatten() for k in range(10)])
+    assert (torch.cdist(x_test.flatten(1), means).argmin(1) == y_test).float().mean() > 0.75
 
 
 def test_fashion_mnist_keeps_official_order():
@@ -144,6 +162,13 @@ def test_timeline_is_in_order_and_sourced():
     assert {work.family for work in works} == {"自动编码器", "生成对抗网络", "扩散模型", "自回归模型"}
     assert all(all(work) for work in works)
     assert len({work.name for work in works}) == len(works) >= 20
+
+
+def test_quatrains_are_four_lines_of_five_and_unique():
+    poems = load_tang_quatrains()
+    assert len(poems) == len({poem.text for poem in poems}) == 3083
+    assert all(re.fullmatch("(?:[一-龥]{5}，[一-龥]{5}。){2}", poem.text) for poem in poems)
+    assert Poem("朱斌", "白日依山尽，黄河入海流。欲穷千里目，更上一层楼。") in poems  # first under that name there
 
 
 def test_loader_refuses_a_damaged_picture(tmp_path, monkeypatch):

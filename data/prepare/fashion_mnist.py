@@ -14,12 +14,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from sheets import write_split
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 TARGET = Path(__file__).resolve().parents[1] / "fashion_mnist"
 TRAIN_PER_CLASS = 1800
-COLUMNS = 25
 # Of the decompressed bytes, because Debian compressed the files again.
 SHA256 = {
     "train-images-idx3-ubyte.gz": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
@@ -52,29 +51,12 @@ def balanced_subset(labels: np.ndarray, per_class: int) -> np.ndarray:
     return np.sort(np.concatenate([np.flatnonzero(labels == c)[:per_class] for c in range(10)]))
 
 
-def write_sheet(path: Path, images: np.ndarray) -> None:
-    """One class as a sheet of COLUMNS pictures a row; proves that nothing was lost."""
-    sheet = images.reshape(-1, COLUMNS, 28, 28).transpose(0, 2, 1, 3).reshape(-1, COLUMNS * 28)
-    Image.fromarray(sheet).save(path, "WEBP", lossless=True, quality=90, method=6, exact=True)
-    with Image.open(path) as written:
-        if not np.array_equal(np.asarray(written.convert("L")), sheet):
-            raise ValueError(f"{path}: decoded pixels differ from the source")
-
-
-def write_split(name: str, images: np.ndarray, labels: np.ndarray) -> None:
-    """Ten sheets, and the labels in order, from which the loader restores the row order."""
-    for c in range(10):
-        write_sheet(TARGET / f"{name}_{c}.webp", images[labels == c])
-        print(f"{name}_{c}.webp", flush=True)
-    (TARGET / f"{name}_labels.txt").write_text("".join(map(str, labels)) + "\n", newline="\n")
-
-
 def main() -> None:
     source = Path(sys.argv[1]) if len(sys.argv) > 1 else DEBIAN
     images, labels = read_split(source, "train")
     keep = balanced_subset(labels, TRAIN_PER_CLASS)
-    write_split("train", images[keep], labels[keep])
-    write_split("test", *read_split(source, "t10k"))
+    write_split(TARGET, "train", images[keep], labels[keep])
+    write_split(TARGET, "test", *read_split(source, "t10k"))
 
 
 if __name__ == "__main__":
