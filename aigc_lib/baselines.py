@@ -6,7 +6,7 @@ They speak the models' verbs, so a notebook can swap one for the other.
 import numpy as np
 import torch
 from sklearn.decomposition import PCA
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class LinearCode:
@@ -48,3 +48,21 @@ class GaussianPictures:
         rng = np.random.default_rng(seed)
         z = np.stack([rng.multivariate_normal(*self.gaussians[int(k)]) for k in cond])
         return self.code.decode(torch.from_numpy(z)).clamp(-1, 1)
+
+
+class Regression(nn.Module):
+    """One answer a question, trained on the mean squared error: it learns the average of all good answers.
+
+    network: ``f(z, cond)`` as a GAN's generator; z is always 0. latent_dim: how many zeros it wants.
+    """
+
+    def __init__(self, network: nn.Module, latent_dim: int):
+        super().__init__()
+        self.network, self.latent_dim = network, latent_dim
+
+    def predict(self, cond: Tensor) -> Tensor:
+        """Given pictures (B, C, H, W) -> answers, the same ones each time."""
+        return self.network(cond.new_zeros(len(cond), self.latent_dim), cond)
+
+    def loss(self, x: Tensor, cond: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        return (self.predict(cond).float() - x).square().mean()

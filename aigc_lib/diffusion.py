@@ -56,10 +56,11 @@ class Diffusion(nn.Module):
 
     network: ``f(x_t, t, cond)`` -> a tensor like x_t. shape: of one example, without the batch.
     objective: what the network predicts, "noise" (DDPM) or "velocity" (flow matching: noise - x_0).
+    early: of the velocity objective; above 0 it trains more on times near 1, where the layout is decided.
     """
 
     def __init__(self, network: nn.Module, shape: tuple[int, ...], objective: str = "velocity",
-                 schedule: str = "flow", drop_condition: float = 0.1):
+                 schedule: str = "flow", drop_condition: float = 0.1, early: float = 0.0):
         super().__init__()
         if objective not in ("noise", "velocity") or schedule not in SCHEDULES:
             raise ValueError(f"objective must be noise or velocity and schedule one of {list(SCHEDULES)}, "
@@ -67,7 +68,8 @@ class Diffusion(nn.Module):
         if objective == "velocity" and schedule != "flow":
             raise ValueError("the velocity objective is defined for the flow schedule; use schedule='flow'.")
         self.network, self.shape = network, tuple(shape)
-        self.objective, self.schedule, self.drop_condition = objective, SCHEDULES[schedule], drop_condition
+        self.objective, self.schedule = objective, SCHEDULES[schedule]
+        self.drop_condition, self.early = drop_condition, early
 
     def diffuse(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """Jump straight to time t: (B, ...), (B,), (B, ...) -> x_t (B, ...)."""
@@ -84,7 +86,7 @@ class Diffusion(nn.Module):
 
         noise = draw(torch.randn, *x0.shape)
         if self.objective == "velocity":  # middle times are the hardest: Esser et al. 2024, section 3.1
-            t, target = draw(torch.randn, len(x0)).sigmoid(), noise - x0
+            t, target = (draw(torch.randn, len(x0)) + self.early).sigmoid(), noise - x0
         else:
             t, target = draw(torch.rand, len(x0)), noise
         if cond is not None:

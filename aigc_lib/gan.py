@@ -107,6 +107,26 @@ class GAN(nn.Module):
         return self.generate(self.latent(n, torch.Generator(device).manual_seed(seed)), cond)
 
 
+class PairedGAN(GAN):
+    """From one picture to another: the generator also pays for its distance to the true answer (pix2pix).
+
+    cond is the given picture, x the answer. closeness: weight of the mean absolute error; with 0 the fake
+    only has to look real beside what was given. Isola et al. 2017, equation 4.
+    """
+
+    def __init__(self, *args, closeness: float = 10.0, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.closeness = closeness
+
+    def generator_loss(self, x: Tensor, cond: Tensor | None = None,
+                       generator: torch.Generator | None = None) -> Tensor:
+        fake = self.generate(self.latent(len(x), generator), cond)
+        with torch.no_grad():
+            real_score = self.discriminate(x, cond)
+        rivalry = self.losses(real_score, self.discriminate(fake, cond))[1]
+        return rivalry + self.closeness * (fake - x).abs().mean()
+
+
 def _slope(score: Tensor, x: Tensor) -> Tensor:
     """Length of the gradient of each score with respect to its own x: (B,)."""
     gradient, = torch.autograd.grad(score.sum(), x, create_graph=True)

@@ -18,13 +18,11 @@ from aigc_lib.checks import check_tensor
 from aigc_lib.networks import Classifier
 
 
-class PictureFeatures:
-    """The course's Fashion-MNIST classifier, with weights from ``data/weights``."""
+class ClassifierFeatures:
+    """What a trained ten-class ``Classifier`` makes of pictures: features to compare, and what it reads."""
 
-    def __init__(self) -> None:
-        self.classifier = Classifier()
-        self.classifier.load_state_dict(load_file(data_file("weights", "fashion_classifier.safetensors")))
-        self.classifier.eval()
+    def __init__(self, classifier: Classifier):
+        self.classifier = classifier.eval()
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> np.ndarray:
@@ -47,6 +45,15 @@ class PictureFeatures:
         return torch.bincount(self.classify(x), minlength=10).numpy() / len(x)
 
 
+class PictureFeatures(ClassifierFeatures):
+    """The course's Fashion-MNIST classifier, with weights from ``data/weights``."""
+
+    def __init__(self) -> None:
+        classifier = Classifier()
+        classifier.load_state_dict(load_file(data_file("weights", "fashion_classifier.safetensors")))
+        super().__init__(classifier)
+
+
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     """Squared Fréchet distance between Gaussians fitted to two sets of features. Heusel et al. 2017.
 
@@ -61,6 +68,12 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     middle = np.linalg.eigvalsh(root @ cov_b @ root).clip(0)  # eigenvalues of a symmetric twin of cov_a cov_b
     shift = a.mean(0) - b.mean(0)
     return float(shift @ shift + np.trace(cov_a) + np.trace(cov_b) - 2 * np.sqrt(middle).sum())
+
+
+def peak_signal_to_noise(a: Tensor, b: Tensor, peak: float = 2.0) -> float:
+    """Mean over pictures of 10 log10(peak^2 / mean squared error), in dB. a, b (N, ...), with a range of ``peak``."""
+    error = (a - b).square().flatten(1).mean(1).clamp(min=1e-12)  # at most 120 dB above the peak
+    return (10 * torch.log10(peak**2 / error)).mean().item()
 
 
 class Fidelity(NamedTuple):

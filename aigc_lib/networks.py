@@ -78,6 +78,14 @@ class ConditionalMLP(nn.Module):
         return self.last(F.silu(h))
 
 
+def with_coordinates(x: Tensor) -> Tensor:
+    """Tell a convolution where it is: two more channels, from -1 to 1 down and across. Liu et al. 2018."""
+    b, _, h, w = x.shape
+    down = torch.linspace(-1, 1, h, device=x.device, dtype=x.dtype)[:, None].expand(b, 1, h, w)
+    across = torch.linspace(-1, 1, w, device=x.device, dtype=x.dtype).expand(b, 1, h, w)
+    return torch.cat([x, down, across], dim=1)
+
+
 class ResBlock(nn.Module):
     """Two 3x3 convolutions with a skip; the context (B, D) scales and shifts in between (FiLM)."""
 
@@ -123,16 +131,20 @@ class UNet(nn.Module):
     x (B, C, H, W) with H and W divisible by ``4 * patch // 2``; t (B,) in [0, 1]; cond (B,) or None.
     Works on ``patch x patch`` pixels at a time, at two resolutions, which is what makes it
     trainable on a laptop. Ronneberger et al. 2015; Dhariwal & Nichol 2021 for the conditioning.
+
+    condition: embeds cond in place of a label table, ``f(cond, B)`` -> (B, context), such as a ``CaptionEmbedding``.
+    given: channels of a picture (B, given, H, W) that is passed as cond and seen beside x (Saharia et al. 2022).
     """
 
     def __init__(self, channels: int = 1, widths: tuple[int, int] = (48, 96), blocks: tuple[int, int] = (1, 2),
-                 n_classes: int = 0, patch: int = 2, context: int = 128):
+                 n_classes: int = 0, patch: int = 2, context: int = 128, condition: nn.Module | None = None,
+                 given: int = 0):
         super().__init__()
         outer, inner = widths
-        self.patch = patch
-        self.label = LabelEmbedding(n_classes, context)
+        self.patch, self.given = patch, given
+        self.label = condition or LabelEmbedding(n_classes, context)
         self.time = mlp([64, context, context])
-        self.enter = nn.Conv2d(channels * patch**2, outer, 3, padding=1)
+        self.enter = nn.Conv2d((channels + given) * patch**2 + 2, outer, 3, padding=1)
         self.before = nn.ModuleList(ResBlock(outer, context) for _ in range(blocks[0]))
         self.down = nn.Conv2d(outer, inner, 2, stride=2)
         self.middle = nn.ModuleList(ResBlock(inner, context) for _ in range(blocks[1]))
@@ -144,8 +156,10 @@ class UNet(nn.Module):
         nn.init.zeros_(self.leave.bias)
 
     def forward(self, x: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
+        if self.given:
+            x, cond = torch.cat([x, cond], dim=1), None
         context = F.silu(self.time(time_features(t, 64)) + self.label(cond, len(x)))  # (B, D)
-        h = self.enter(F.pixel_unshuffle(x, self.patch))  # (B, outer, H/2, W/2)
+        h = self.enter(with_coordinates(F.pixel_unshuffle(x, self.patch)))  # (B, outer, H/2, W/2)
         for block in self.before:
             h = block(h, context)
         skip = h
@@ -160,13 +174,27 @@ class UNet(nn.Module):
         return F.pixel_shuffle(self.leave(F.silu(h)), self.patch)
 
 
-class ConvEncoder(nn.Module):
-    """Pictures (B, 1, 28, 28) -> vectors (B, n_out): two strided convolutions and a linear layer."""
+class Translator(nn.Module):
+    """A ``UNet`` with a ``given`` picture as a GAN's generator: ``f(z, cond)``, z (B, H*W) is laid out as a picture.
 
-    def __init__(self, n_out: int, width: int = 32, n_classes: int = 0):
+    The output is squashed into [-1, 1]. With z = 0 it is a plain map from picture to picture.
+    """
+
+    def __init__(self, unet: UNet):
+        super().__init__()
+        self.unet = unet
+
+    def forward(self, z: Tensor, cond: Tensor) -> Tensor:
+        return self.unet(z.view(-1, 1, *cond.shape[2:]), z.new_zeros(len(z)), cond).tanh()
+
+
+class ConvEncoder(nn.Module):
+    """Pictures (B, channels, 28, 28) -> vectors (B, n_out): two strided convolutions and a linear layer."""
+
+    def __init__(self, n_out: int, width: int = 32, channels: int = 1):
         super().__init__()
         self.convolutions = nn.Sequential(
-            nn.Conv2d(1, width, 4, stride=2, padding=1), nn.SiLU(),          # (B, W, 14, 14)
+            nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.SiLU(),          # (B, W, 14, 14)
             nn.Conv2d(width, 2 * width, 4, stride=2, padding=1), nn.SiLU(),  # (B, 2W, 7, 7)
         )
         self.linear = nn.Linear(2 * width * 49, n_out)
@@ -231,13 +259,15 @@ class PictureDiscriminator(nn.Module):
     """``f(x, cond)``: pictures (B, 1, 28, 28) -> one score a picture (B,), higher for "real".
 
     No normalisation: it would let one picture's score depend on the rest of the batch. The label
-    enters as a projection (Miyato & Koyama 2018).
+    enters as a projection (Miyato & Koyama 2018). given: channels of a picture (B, given, 28, 28) that is
+    passed as cond and looked at beside x (Isola et al. 2017).
     """
 
-    def __init__(self, width: int = 32, n_classes: int = 0):
+    def __init__(self, width: int = 32, n_classes: int = 0, given: int = 0):
         super().__init__()
+        self.given = given
         self.body = nn.Sequential(
-            nn.PixelUnshuffle(2), nn.Conv2d(4, width, 3, padding=1), nn.LeakyReLU(0.2),      # (B, W, 14, 14)
+            nn.PixelUnshuffle(2), nn.Conv2d(4 * (1 + given), width, 3, padding=1), nn.LeakyReLU(0.2),      # (B, W, 14, 14)
             nn.Conv2d(width, 2 * width, 4, stride=2, padding=1), nn.LeakyReLU(0.2),          # (B, 2W, 7, 7)
             nn.Conv2d(2 * width, 4 * width, 3, stride=2, padding=1), nn.LeakyReLU(0.2),      # (B, 4W, 4, 4)
             nn.Flatten(), nn.Linear(64 * width, 128), nn.LeakyReLU(0.2),
@@ -248,6 +278,8 @@ class PictureDiscriminator(nn.Module):
         nn.init.normal_(self.label.table.weight, std=0.1)  # first real or fake, then which kind
 
     def forward(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
+        if self.given:
+            x, cond = torch.cat([x, cond], dim=1), None
         h = self.body(x)
         score = self.score(h)[:, 0]
         if cond is None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aigc_lib.checks import check_labels, check_tensor
@@ -159,6 +160,12 @@ def flip(x: Tensor, generator: torch.Generator) -> Tensor:
     """Mirror each picture (B, C, H, W) left to right with probability one half."""
     mirrored = torch.rand(len(x), generator=generator, device=x.device) < 0.5
     return torch.where(mirrored[:, None, None, None], x.flip(-1), x)
+
+
+def shift(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Move the whole batch (B, C, H, W) by up to two pixels each way; the edge repeats."""
+    down, right = torch.randint(0, 5, (2,), generator=generator, device=x.device).tolist()
+    return F.pad(x, (2, 2, 2, 2), mode="replicate")[..., down:down + x.shape[-2], right:right + x.shape[-1]]
 
 
 def _check(model: nn.Module, tensors: tuple[Tensor, ...], steps: int, batch_size: int) -> None:
