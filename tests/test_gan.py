@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from aigc_lib.gan import GAN, LOSSES
+from aigc_lib.gan import GAN, LOSSES, PairedGAN
 from aigc_lib.networks import PictureDiscriminator, PictureGenerator, mlp
 from aigc_lib.training import train
 
@@ -123,3 +123,15 @@ def test_samples_are_reproducible_and_in_range():
 def test_unknown_loss_is_named():
     with pytest.raises(ValueError, match="relativistic.*'lsgan'"):
         GAN(Fixed(), Score([1.0]), 1, loss="lsgan")
+
+
+def test_paired_gan_pays_for_its_distance_to_the_answer():
+    """With the same random numbers the loss grows by closeness times the mean absolute error."""
+    x, cond = torch.full((4, 1), 3.0), torch.zeros(4, 1)
+
+    def loss(closeness):
+        gan = PairedGAN(Fixed(), Score([0.5]), 1, penalty=None, closeness=closeness)
+        return gan.generator_loss(x, cond, torch.Generator().manual_seed(0))
+
+    z = torch.randn(4, 1, generator=torch.Generator().manual_seed(0))
+    assert loss(2.0) - loss(0.0) == pytest.approx(2 * (z + 1 - 3).abs().mean().item(), rel=1e-5)

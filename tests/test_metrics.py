@@ -6,10 +6,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aigc_lib.baselines import GaussianPictures, LinearCode
+from aigc_lib.baselines import GaussianPictures, LinearCode, Regression
 from aigc_lib.checks import check_labels, check_tensor
 from aigc_lib.datasets import load_fashion_mnist
-from aigc_lib.metrics import PictureFeatures, copying, fidelity, frechet_distance, modes_reached, nearest
+from aigc_lib.metrics import (
+    PictureFeatures,
+    copying,
+    fidelity,
+    frechet_distance,
+    modes_reached,
+    nearest,
+    peak_signal_to_noise,
+)
+from aigc_lib.training import shift, train
 
 
 def gaussian(n, mean, scales, seed):
@@ -126,3 +135,35 @@ def test_check_labels_wants_int64_in_range():
         check_labels(torch.zeros(3), 3)
     with pytest.raises(ValueError, match=r"\[0, 9\]"):
         check_labels(torch.tensor([0, 10]), 2, 10)
+
+
+def test_peak_signal_to_noise_of_known_errors():
+    zero = torch.zeros(2, 1, 4, 4)
+    assert peak_signal_to_noise(zero, zero + torch.tensor([1.0, 0.1]).view(2, 1, 1, 1)) == pytest.approx(
+        (10 * np.log10(4) + 10 * np.log10(400)) / 2, rel=1e-5)
+    assert 100 < peak_signal_to_noise(zero, zero) < 1000
+
+
+def test_regression_learns_the_average_answer():
+    """Two answers, -1 and 1, to the same question, three to one: least squares answers -0.5 both times."""
+    class Constant(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.value = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, z, cond):
+            assert not z.any()
+            return self.value.expand(len(z), 1)
+
+    model = Regression(Constant(), latent_dim=3)
+    answers = torch.tensor([[-1.0], [-1.0], [-1.0], [1.0]])
+    for _ in train(model, (answers, torch.zeros(4, 1)), 300, batch_size=4, lr=0.05, weight_decay=0.0):
+        pass
+    assert model.predict(torch.zeros(2, 1)).flatten().tolist() == pytest.approx([-0.5, -0.5], abs=0.02)
+
+
+def test_shift_moves_at_most_two_pixels_and_keeps_the_size():
+    x = torch.zeros(1, 1, 9, 9)
+    x[..., 4, 4] = 1
+    places = {tuple(shift(x, torch.Generator().manual_seed(i)).nonzero()[0, 2:].tolist()) for i in range(200)}
+    assert places == {(i, j) for i in range(2, 7) for j in range(2, 7)}

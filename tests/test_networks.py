@@ -11,9 +11,11 @@ from aigc_lib.networks import (
     PictureDiscriminator,
     PictureGenerator,
     SelfAttention,
+    Translator,
     UNet,
     mlp,
     time_features,
+    with_coordinates,
 )
 
 
@@ -71,3 +73,22 @@ def test_labelled_mlp_hears_the_label_and_gives_scores():
     assert x.shape == (5, 2) and len(x.unique(dim=0)) == 5
     assert scores(x).shape == (5,)
     assert LabelledMLP([3, 16, 2], last=torch.nn.Tanh())(100 * torch.ones(1, 3)).abs().max() <= 1
+
+
+def test_coordinates_run_from_corner_to_corner():
+    out = with_coordinates(torch.zeros(2, 3, 4, 5))
+    assert out.shape == (2, 5, 4, 5)
+    assert out[0, 3, :, 0].tolist() == pytest.approx([-1, -1 / 3, 1 / 3, 1])
+    assert out[1, 4, 0].tolist() == pytest.approx([-1, -0.5, 0, 0.5, 1])
+
+
+def test_a_given_picture_reaches_translator_and_discriminator():
+    torch.manual_seed(0)
+    unet = UNet(widths=(8, 8), blocks=(1, 1), given=1)
+    torch.nn.init.normal_(unet.leave.weight)
+    translator, judge = Translator(unet), PictureDiscriminator(width=8, given=1)
+    z, given = torch.randn(2, 784), torch.rand(2, 1, 28, 28)
+    out = translator(z, given)
+    assert out.shape == (2, 1, 28, 28) and out.abs().max() <= 1
+    assert not torch.allclose(out, translator(z, -given)) and not torch.allclose(out, translator(-z, given))
+    assert judge(out, given).shape == (2,) and not torch.allclose(judge(out, given), judge(out, -given))
