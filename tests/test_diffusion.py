@@ -158,3 +158,20 @@ def test_generation_is_reproducible():
 def test_wrong_arguments_are_explained(call, message):
     with pytest.raises(ValueError, match=message):
         call(Diffusion(ConditionalMLP(2, width=8), (2,)))
+
+
+@pytest.mark.parametrize("early", [0.0, 1.0])
+def test_early_moves_the_training_times_towards_noise(early):
+    """t is logit-normal with location ``early`` and scale 1 (Esser et al. 2024, section 3.1)."""
+    seen = []
+
+    def network(x, t, cond=None):
+        seen.append(t)
+        return x
+
+    model = Diffusion(torch.nn.Identity(), (1,), early=early)
+    model.network = torch.nn.Module()
+    model.network.forward = network
+    model.loss(torch.zeros(50_000, 1), generator=torch.Generator().manual_seed(0))
+    logit = torch.logit(seen[0].double())
+    assert logit.mean().item() == pytest.approx(early, abs=0.02) and logit.std().item() == pytest.approx(1, abs=0.02)
