@@ -237,8 +237,8 @@ class PictureGenerator(nn.Module):
     def __init__(self, latent_dim: int, width: int = 32, n_classes: int = 0, context: int = 128):
         super().__init__()
         self.width = width
-        self.label = LabelEmbedding(n_classes, context)
-        self.style = mlp([latent_dim + context, context, context])
+        self.label = LabelEmbedding(n_classes, 16)  # quieter than z, or each class has one picture
+        self.style = mlp([latent_dim + 16, context, context])
         self.start = nn.Linear(context, 2 * width * 49)
         self.coarse = nn.ModuleList(ResBlock(2 * width, context) for _ in range(2))
         self.up = nn.ConvTranspose2d(2 * width, width, 2, stride=2)
