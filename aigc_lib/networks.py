@@ -86,6 +86,14 @@ def with_coordinates(x: Tensor) -> Tensor:
     return torch.cat([x, down, across], dim=1)
 
 
+def _beside(x: Tensor, given: Tensor | None) -> Tensor:
+    """x and the given picture as one: (B, C, H, W), (B, G, H, W) -> (B, C + G, H, W)."""
+    if given is None or given.shape[2:] != x.shape[2:]:
+        raise ValueError(f"this network also looks at a given picture: pass it as cond, (B, channels, {x.shape[2]}, "
+                         f"{x.shape[3]}), found {None if given is None else tuple(given.shape)}.")
+    return torch.cat([x, given], dim=1)
+
+
 class ResBlock(nn.Module):
     """Two 3x3 convolutions with a skip; the context (B, D) scales and shifts in between (FiLM)."""
 
@@ -157,7 +165,7 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
         if self.given:
-            x, cond = torch.cat([x, cond], dim=1), None
+            x, cond = _beside(x, cond), None
         context = F.silu(self.time(time_features(t, 64)) + self.label(cond, len(x)))  # (B, D)
         h = self.enter(with_coordinates(F.pixel_unshuffle(x, self.patch)))  # (B, outer, H/2, W/2)
         for block in self.before:
@@ -279,7 +287,7 @@ class PictureDiscriminator(nn.Module):
 
     def forward(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
         if self.given:
-            x, cond = torch.cat([x, cond], dim=1), None
+            x, cond = _beside(x, cond), None
         h = self.body(x)
         score = self.score(h)[:, 0]
         if cond is None:

@@ -92,3 +92,7 @@ def test_a_given_picture_reaches_translator_and_discriminator():
     assert out.shape == (2, 1, 28, 28) and out.abs().max() <= 1
     assert not torch.allclose(out, translator(z, -given)) and not torch.allclose(out, translator(-z, given))
     assert judge(out, given).shape == (2,) and not torch.allclose(judge(out, given), judge(out, -given))
+    with pytest.raises(ValueError, match="pass it as cond"):
+        judge(out)
+    with pytest.raises(ValueError, match="found \\(2, 1, 14, 14\\)"):
+        judge(out, given[..., :14, :14])
