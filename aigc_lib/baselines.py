@@ -3,6 +3,10 @@
 They speak the models' verbs, so a notebook can swap one for the other.
 """
 
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import torch
 from sklearn.decomposition import PCA
@@ -48,3 +52,56 @@ class GaussianPictures:
         rng = np.random.default_rng(seed)
         z = np.stack([rng.multivariate_normal(*self.gaussians[int(k)]) for k in cond])
         return self.code.decode(torch.from_numpy(z)).clamp(-1, 1)
+
+
+class KneserNey:
+    """Interpolated Kneser-Ney: the chance of a character given up to ``order - 1`` tokens before it.
+
+    A longer context is mixed with the next shorter one; below them come the character's place in its
+    line, the character alone, and the uniform distribution. Form is a gift: the tokens ``free``, such as
+    punctuation, cost nothing. Kneser & Ney 1995; Chen & Goodman 1999.
+    """
+
+    def __init__(self, n_tokens: int, order: int, discount: float, free: Sequence[int] = ()):
+        if order < 1 or not 0 < discount < 1:
+            raise ValueError(f"order must be at least 1 and discount between 0 and 1, got {order} and {discount}.")
+        self.order, self.discount, self.free, self.size = order, discount, set(free), n_tokens - len(free)
+
+    def fit(self, tokens: Tensor) -> "KneserNey":
+        """tokens: (N, T) int64."""
+        events = [event for text in tokens.tolist() for event in self._events(text)]
+        self.counts: list[dict] = []
+        for level in range(self.order + 1):
+            longer = max(2, level + 1)
+            if level == 1 or longer > self.order:
+                uses = [(contexts[level], new) for contexts, new in events]
+            else:  # how many longer contexts a character has followed says more than how often it occurs
+                kinds = {(contexts[longer], contexts[level], new) for contexts, new in events}
+                uses = [(context, new) for _, context, new in kinds]
+            table: dict[tuple, Counter] = defaultdict(Counter)
+            for context, new in uses:
+                table[context][new] += 1
+            self.counts.append({context: (count, count.total()) for context, count in table.items()})
+        return self
+
+    def nats(self, tokens: Tensor) -> Tensor:
+        """-log p(text): (N, T) -> (N,) float64."""
+        return torch.tensor([sum(-math.log(self._chance(*event)) for event in self._events(text))
+                             for text in tokens.tolist()], dtype=torch.float64)
+
+    def _events(self, text: list[int]) -> Iterator[tuple[list[tuple], int]]:
+        """Each character that costs something, with its contexts from none to the longest."""
+        place = 0
+        for i, new in enumerate(text):
+            place = 0 if new in self.free else place + 1
+            if place:
+                before = [-1] * (self.order - 1) + text[:i]
+                yield [(), (place,), *(tuple(before[len(before) - k:]) for k in range(1, self.order))], new
+
+    def _chance(self, contexts: list[tuple], new: int) -> float:
+        chance = 1 / self.size
+        for table, context in zip(self.counts, contexts):
+            if context in table:
+                count, total = table[context]
+                chance = (max(count[new] - self.discount, 0) + self.discount * len(count) * chance) / total
+        return chance

@@ -64,7 +64,7 @@ def load_manifest(path: Path | None = None) -> list[Chapter]:
     if not isinstance(tables, list) or not tables:
         raise CourseError(f"课程清单 {path} 里没有 [[notebook]] 表。")
     chapters = [_chapter(table, i) for i, table in enumerate(tables, 1)]
-    for what in ("name", "section"):
+    for what in ("name", "heading"):  # a section of the document may take two notebooks, each with its own title
         values = [getattr(chapter, what) for chapter in chapters]
         twice = sorted({value for value in values if values.count(value) > 1})
         if twice:
@@ -130,7 +130,7 @@ def with_chapter(text: str, chapter: Chapter) -> str:
         f"{field.name} = {_toml(getattr(chapter, field.name))}\n" for field in fields(Chapter))
     head, *tables = re.split(r"(?m)^(?=\[\[notebook\]\])", text)
     sections = [tomllib.loads(table)["notebook"][0]["section"] for table in tables]
-    place = sum(section_key(section) < section_key(chapter.section) for section in sections)
+    place = sum(section_key(section) <= section_key(chapter.section) for section in sections)
     tables.insert(place, block)
     return head.rstrip("\n") + "\n\n" * bool(head.strip()) + "\n\n".join(table.strip("\n") for table in tables) + "\n"
 

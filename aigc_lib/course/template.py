@@ -14,7 +14,7 @@ def create(name: str, section: str, title: str, part: str = "") -> Chapter:
         raise CourseError(f"章节名“{name}”只能用小写字母、数字和下划线，如 ch04_1_content。")
     before = [c for c in manifest if section_key(c.section) < section_key(section)]
     chapter = Chapter(name, section, title, part or (before or manifest)[-1].part, full_seconds=60, smoke_seconds=25)
-    taken = [c for c in manifest if name == c.name or section == c.section]
+    taken = [c for c in manifest if name == c.name or chapter.heading == c.heading]
     if taken or chapter.path.exists():
         raise CourseError(f"{name}（{section}）已经有了：{taken[0].heading if taken else chapter.path}。")
     write_notebook(template(chapter), chapter.path)

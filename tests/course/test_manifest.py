@@ -31,13 +31,21 @@ CHAPTERS = [Chapter(name, section, title, "一", 60, 20) for name, section, titl
     (ENTRY.replace("20", "-1"), "0 到 25"),
     (ENTRY.replace("ch01_a", "Ch 01"), "只能用小写"),
     (ENTRY + ENTRY, "name 重复：ch01_a"),
-    (ENTRY + ENTRY.replace("ch01_a", "ch01_b"), "section 重复：1"),
+    (ENTRY + ENTRY.replace("ch01_a", "ch01_b"), "heading 重复：1 甲"),
 ])
 def test_a_wrong_manifest_is_refused_with_its_reason(tmp_path, text, complaint):
     path = tmp_path / "course.toml"
     path.write_text(text)
     with pytest.raises(CourseError, match=complaint):
         load_manifest(path)
+
+
+def test_a_section_may_take_two_notebooks(tmp_path):
+    path = tmp_path / "course.toml"
+    path.write_text(ENTRY)
+    path.write_text(with_chapter(ENTRY, Chapter("ch01_b", "1", "乙", "一", 60, 20)))
+    assert [chapter.name for chapter in load_manifest(path)] == ["ch01_a", "ch01_b"]
+    assert [chapter.name for chapter in select(load_manifest(path), ["1"])] == ["ch01_a", "ch01_b"]
 
 
 def test_a_missing_manifest_says_what_to_do(tmp_path):

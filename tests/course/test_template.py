@@ -30,7 +30,7 @@ def test_a_chapter_that_cannot_be_created(course, name, section, complaint):
     (course.notebooks / "lying.ipynb").write_text("kept")
     before = (course.notebooks / "course.toml").read_text()
     with pytest.raises(CourseError, match=complaint):
-        create(name, section, "标题")
+        create(name, section, "标题ch01_a")
     assert (course.notebooks / "course.toml").read_text() == before
     assert (course.notebooks / "lying.ipynb").read_text() == "kept"
 
