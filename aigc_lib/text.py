@@ -132,8 +132,7 @@ class Autoregressive(nn.Module):
         known: (length,) or (n, length) with MASK where the model may write; it cannot look ahead at it.
         """
         device = self.network.tokens.weight.device
-        given = torch.tensor(MASK) if known is None else known
-        given = given.to(device).expand(n, length)
+        given = (torch.tensor(MASK) if known is None else known).to(device).expand(n, length)
         generator = torch.Generator(device).manual_seed(seed)
         tokens = torch.full((n, 1), BEGIN, device=device)
         for i in range(length):
@@ -181,8 +180,7 @@ class MaskedDiffusion(nn.Module):
         """
         device = self.network.tokens.weight.device
         generator = torch.Generator(device).manual_seed(seed)
-        given = torch.tensor(MASK) if known is None else known
-        tokens = given.to(device).expand(n, length).clone()
+        tokens = (torch.tensor(MASK) if known is None else known).to(device).expand(n, length).clone()
         order = torch.rand(n, length, generator=generator, device=device)
         while len(rows := (tokens == MASK).any(1).nonzero()[:, 0]):
             place = order[rows].where(tokens[rows] == MASK, math.inf).argmin(1)
