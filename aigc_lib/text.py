@@ -127,15 +127,18 @@ class Autoregressive(nn.Module):
     @torch.no_grad()
     def generate(self, n: int, length: int, known: Tensor | None = None, context: Tensor | None = None,
                  temperature: float = 1.0, seed: int = 0) -> Tensor:
-        """n texts (n, length). known: (length,) with MASK where the model may write; it cannot look ahead at it."""
+        """n texts (n, length).
+
+        known: (length,) or (n, length) with MASK where the model may write; it cannot look ahead at it.
+        """
         device = self.network.tokens.weight.device
+        given = (torch.tensor(MASK) if known is None else known).to(device).expand(n, length)
         generator = torch.Generator(device).manual_seed(seed)
         tokens = torch.full((n, 1), BEGIN, device=device)
         for i in range(length):
             last = self.network.states(tokens, context)[:, -1]
             new = choose(self.network.read(last), temperature, generator)
-            if known is not None and known[i] != MASK:
-                new = known[i].expand(n)
+            new = torch.where(given[:, i] == MASK, new, given[:, i])
             tokens = torch.cat([tokens, new[:, None]], dim=1)
         return tokens[:, 1:]
 
@@ -173,20 +176,16 @@ class MaskedDiffusion(nn.Module):
                  seed: int = 0) -> Tensor:
         """n texts (n, length), one character after the other in random order.
 
-        known: (length,) with MASK where the model may write; what is given anywhere is seen from the start.
+        known: (length,) or (n, length) with MASK where the model may write; all of it is seen from the start.
         """
         device = self.network.tokens.weight.device
         generator = torch.Generator(device).manual_seed(seed)
-        given = torch.full((length,), MASK) if known is None else known
-        tokens = given.to(device).expand(n, length).clone()
+        tokens = (torch.tensor(MASK) if known is None else known).to(device).expand(n, length).clone()
         order = torch.rand(n, length, generator=generator, device=device)
-        order[tokens != MASK] = math.inf
-        rows = torch.arange(n, device=device)
-        for _ in range(int((given == MASK).sum())):
-            place = order.argmin(1)
-            here = self.network.states(tokens)[rows, place]
+        while len(rows := (tokens == MASK).any(1).nonzero()[:, 0]):
+            place = order[rows].where(tokens[rows] == MASK, math.inf).argmin(1)
+            here = self.network.states(tokens[rows])[torch.arange(len(rows)), place]
             tokens[rows, place] = choose(self.network.read(here), temperature, generator)
-            order[rows, place] = math.inf
         return tokens
 
 

@@ -131,3 +131,39 @@ def test_wrong_uses_are_named():
         MaskedDiffusion(small(causal=True))
     with pytest.raises(ValueError, match="at most 8"):
         small(causal=True)(torch.full((1, 9), FIRST))
+
+
+@pytest.mark.parametrize("make", [lambda: Autoregressive(small(True)), lambda: MaskedDiffusion(small(False))])
+def test_each_text_may_have_its_own_given_characters(make):
+    known = torch.full((3, 8), MASK)
+    known[0, 7], known[1, :4], known[2] = FIRST, FIRST + 1, FIRST
+    texts = make().eval().generate(3, 8, known=known, seed=3)
+    assert (texts[known != MASK] == known[known != MASK]).all() and (texts != MASK).all()
+
+
+def test_bound_of_masked_diffusion_is_exact_for_one_character():
+    model = MaskedDiffusion(small(False)).eval()
+    tokens = torch.tensor([[FIRST], [FIRST + 1]])
+    with torch.no_grad():
+        exact = -model.network(torch.full((2, 1), MASK)).log_softmax(2).gather(2, tokens[..., None]).flatten()
+        assert torch.allclose(model.nats(tokens), exact)
+
+
+def test_more_draws_tighten_the_bound_of_the_vae():
+    """Two characters and a wide code: the sum over a fine grid of codes is the truth."""
+    torch.manual_seed(1)
+    model = TextVAE(small(False), small(True), latent_dim=1).eval()
+    tokens = markov(4, 8, seed=0)
+    torch.nn.init.normal_(model.from_code.weight, std=2.0)
+    with torch.no_grad():
+        z = torch.linspace(-6, 6, 1001)[:, None]
+        log_prior = torch.distributions.Normal(0, 1).log_prob(z[:, 0]) + math.log(12 / 1000)
+        exact = -torch.stack([torch.logsumexp(log_prior - model.writer.nats(t.expand(1001, 8), model.from_code(z)), 0)
+                              for t in tokens])
+        g = torch.Generator().manual_seed(0)
+        one = torch.stack([model.nats(tokens, 1, g) for _ in range(300)]).mean(0)
+        g.manual_seed(0)
+        rebuilding, kl = map(torch.stack, zip(*[model.terms(tokens, g) for _ in range(300)]))
+        assert torch.allclose(one, rebuilding.mean(0) + kl.mean(0).sum(1), atol=0.15)  # the same draws of z
+        assert torch.allclose(model.nats(tokens, 3000, g), exact, atol=0.05)
+        assert one.mean() > exact.mean()
