@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import http.client
 import importlib.metadata
+import importlib.util
 import os
 import tomllib
 import urllib.request
@@ -62,9 +63,14 @@ class Dataset:
 
     @property
     def folder(self) -> Path:
-        """Where the files lie: in the repository, in AIGC_DATA, or in the user's cache."""
+        """Where the files lie: in the repository, in the package, in AIGC_DATA, or in the user's cache."""
         if self.kind == "embedded":
             return CATALOG.parent / self.name
+        if self.kind == "package":  # found, not imported: a package may take seconds to import
+            spec = importlib.util.find_spec(self.package)
+            if spec is None or spec.origin is None:
+                raise MissingData(f"the package {self.package} is missing. {_remedy(self)}")
+            return Path(spec.origin).parent
         home = os.environ.get("AIGC_DATA") or platformdirs.user_cache_dir("aigc", appauthor=False)
         return Path(home) / self.name
 
