@@ -95,6 +95,8 @@ class Seq2Seq(nn.Module):
         self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
         self.gate = nn.Linear(width, 1) if copies else None
+        if copies:
+            nn.init.constant_(self.gate.bias, 2.0)  # copies at first: looking is learnt sooner than a vocabulary
         nn.init.normal_(self.places.weight, std=width**-0.5)
 
     def write(self, memory: Tensor, source: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
