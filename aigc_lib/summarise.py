@@ -7,6 +7,7 @@ source, T of the target, V of the alphabet, D width.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +22,23 @@ def pairs_to_tokens(tokenizer: Tokenizer, sources: list[str], targets: list[str]
     ends = [torch.cat([tokenizer.encode(t[:target_length - 1]), torch.tensor([END])]) for t in targets]
     padded = torch.stack([F.pad(t, (0, target_length - len(t)), value=PAD) for t in ends])
     return torch.stack([tokenizer.encode(s, source_length) for s in sources]), padded
+
+
+@torch.no_grad()
+def write_out(scores: Callable[[Tensor], Tensor], n: int, length: int, least: int = 0) -> Tensor:
+    """n texts (n, length), always the likeliest character next; END not among the first ``least``.
+
+    scores: (n, t) written so far, from BEGIN on -> (n, V) of the next character. No two characters come
+    side by side twice, or short summaries go round in circles (Paulus, Xiong & Socher 2018).
+    """
+    tokens = torch.full((n, 1), BEGIN)
+    for i in range(length):
+        new = scores(tokens).float().clone()
+        new[:, [PAD, BEGIN, MASK, UNKNOWN] + [END] * (i < least)] = -math.inf
+        rows, places = (tokens[:, :-1] == tokens[:, -1:]).nonzero(as_tuple=True)
+        new[rows, tokens[rows, places + 1]] = -math.inf
+        tokens = torch.cat([tokens, new.argmax(-1, keepdim=True)], dim=1)
+    return tokens[:, 1:]
 
 
 class Bottleneck(nn.Module):
@@ -45,9 +63,14 @@ class Bottleneck(nn.Module):
         states = self.encoder.states(source)
         return self.to_code((states * there).sum(1) / there.sum(1).clamp(min=1))
 
-    def decode(self, code: Tensor, length: int) -> Tensor:
-        """(B, latent_dim) -> (B, length): the likeliest character after the other."""
-        return self.writer.generate(len(code), length, context=self.from_code(code), temperature=1e-3)
+    def decode(self, code: Tensor, length: int, least: int = 0) -> Tensor:
+        """(B, latent_dim) -> (B, length); see ``write_out``."""
+        context = self.from_code(code)
+        return write_out(lambda tokens: self.writer.network(tokens, context)[:, -1], len(code), length, least)
+
+    def generate(self, source: Tensor, length: int, least: int = 0) -> Tensor:
+        """(B, S) -> (B, length)."""
+        return self.decode(self.encode(source), length, least)
 
     def loss(self, source: Tensor, target: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Nats a character of the target."""
@@ -67,13 +90,16 @@ class CrossAttention(nn.Module):
         self.heads, self.norm = heads, nn.LayerNorm(width)
         self.query, self.key_value, self.out = (nn.Linear(width, n * width) for n in (1, 2, 1))
         self.dropout = nn.Dropout(dropout)
+        self.follow = nn.Parameter(torch.full((heads, 1, 1), 4.0))
 
-    def forward(self, x: Tensor, memory: Tensor, empty: Tensor) -> tuple[Tensor, Tensor]:
-        """empty (B, S): True where the source has no character."""
+    def forward(self, x: Tensor, memory: Tensor, empty: Tensor, follows: Tensor) -> tuple[Tensor, Tensor]:
+        """empty (B, S): where the source has no character. follows (B, T, S): 1 where a character of the source
+        comes right after the one that was written last, near 0 elsewhere."""
         b, t, d = x.shape
         q = self.query(self.norm(x)).view(b, t, self.heads, -1).transpose(1, 2)
         k, v = self.key_value(memory).view(b, memory.shape[1], 2, self.heads, -1).permute(2, 0, 3, 1, 4)
         scores = (q @ k.transpose(2, 3)).float() / math.sqrt(d // self.heads)
+        scores = scores + self.follow * follows[:, None]
         looks = scores.masked_fill(empty[:, None, None], -math.inf).softmax(-1)  # (B, heads, T, S)
         found = (looks.to(v.dtype) @ v).transpose(1, 2).reshape(b, t, d)
         return x + self.dropout(self.out(found)), looks.mean(1)
@@ -83,7 +109,8 @@ class Seq2Seq(nn.Module):
     """An encoder-decoder Transformer. Vaswani et al. 2017; the pointer is that of See, Liu & Manning 2017.
 
     In each layer the writer looks at the source first, then at what it has written. copies: whether the
-    last layer's looks may also be used to take a character over as it is.
+    last layer's looks may also be used to take a character over as it is. All layers look a little more at
+    what follows the character written last, as CopyNet's selective read does (Gu et al. 2016).
     """
 
     def __init__(self, n_tokens: int, source_length: int, target_length: int, width: int = 128, depth: int = 2,
@@ -101,9 +128,11 @@ class Seq2Seq(nn.Module):
 
     def write(self, memory: Tensor, source: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
         """log p of the next character at each position (B, T, V), and where the last layer looked (B, T, S)."""
-        x = self.encoder.tokens(before) + self.places.weight[:before.shape[1]]
+        written = self.encoder.tokens(before)
+        follows = written @ self.encoder.tokens(F.pad(source, (1, 0), value=BEGIN)[:, :-1]).transpose(1, 2)
+        x = written + self.places.weight[:before.shape[1]]
         for cross, block in zip(self.crosses, self.blocks):
-            x, looks = cross(x, memory, source == PAD)
+            x, looks = cross(x, memory, source == PAD, follows)
             x = block(x, causal=True)
         x = self.norm(x)
         own = (x @ self.encoder.tokens.weight.T).float()
@@ -120,13 +149,14 @@ class Seq2Seq(nn.Module):
         chances, _ = self.write(self.encoder.states(source), source, before)
         return F.nll_loss(chances.transpose(1, 2), target, ignore_index=PAD)
 
+    def generate(self, source: Tensor, length: int, least: int = 0) -> Tensor:
+        """(B, S) -> (B, length); see ``write_out``."""
+        with torch.no_grad():
+            memory = self.encoder.states(source)
+        return write_out(lambda tokens: self.write(memory, source, tokens)[0][:, -1], len(source), length, least)
+
     @torch.no_grad()
-    def generate(self, source: Tensor, length: int) -> tuple[Tensor, Tensor]:
-        """The likeliest character after the other: (B, length), and where each looked, (B, length, S)."""
-        memory = self.encoder.states(source)
-        tokens = torch.full((len(source), 1), BEGIN, device=source.device)
-        for _ in range(length):
-            chances, looks = self.write(memory, source, tokens)
-            chances[:, :, [PAD, BEGIN, MASK, UNKNOWN]] = -math.inf
-            tokens = torch.cat([tokens, chances[:, -1:].argmax(-1)], dim=1)
-        return tokens[:, 1:], looks
+    def looks(self, source: Tensor, target: Tensor) -> Tensor:
+        """How much each character of a target looked at each of its source: (B, S), (B, T) -> (B, T, S)."""
+        before = F.pad(target, (1, 0), value=BEGIN)[:, :-1]
+        return self.write(self.encoder.states(source), source, before)[1]
