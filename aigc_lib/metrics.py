@@ -5,6 +5,7 @@ that belongs to the course (recipe: data/prepare/fashion_classifier.py), so a di
 same thing on every machine. It is not comparable with published FID values.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -122,3 +123,32 @@ def modes_reached(points: Tensor, centres: Tensor, radius: float, least: int = 1
     good = distance <= radius
     hits = torch.bincount(index[good], minlength=len(centres))
     return int((hits >= least).sum()), good.float().mean().item()
+
+
+class Rouge(NamedTuple):
+    """Mean F1 of ROUGE-1, ROUGE-2 and ROUGE-L, each in 0..1."""
+
+    one: float
+    two: float
+    longest: float
+
+
+class _Characters:
+    """A tokenizer as rouge_score wants it; its own would throw Chinese away."""
+
+    def tokenize(self, text: str) -> list[str]:
+        return [character for character in text if character.isalnum()]
+
+
+def rouge(texts: Sequence[str], references: Sequence[str]) -> Rouge:
+    """How much of each reference a text holds, on characters, punctuation left out. Lin 2004.
+
+    Raises ValueError unless there is one reference a text, and at least one.
+    """
+    from rouge_score.rouge_scorer import RougeScorer  # here, because it takes a second to import
+
+    if len(texts) != len(references) or not texts:
+        raise ValueError(f"rouge needs one reference a text, got {len(texts)} texts and {len(references)} references.")
+    scorer = RougeScorer(["rouge1", "rouge2", "rougeL"], tokenizer=_Characters())
+    scores = [scorer.score(reference, text) for text, reference in zip(texts, references)]
+    return Rouge(*(sum(s[name].fmeasure for s in scores) / len(scores) for name in ("rouge1", "rouge2", "rougeL")))

@@ -113,6 +113,27 @@ def test_package_data(small_catalog):
         cat.verify("toy")
 
 
+def test_package_file_is_found_without_importing_and_checked(small_catalog, tmp_path, monkeypatch):
+    small_catalog("package", package="toy_package")
+    package = tmp_path / "site" / "toy_package"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('imported')", encoding="utf-8")
+    path = cat.CATALOG
+    path.write_text(path.read_text(encoding="utf-8") + f"""files = [{{ path = "a.txt", bytes = {len(CONTENT)},
+        sha256 = "{hashlib.sha256(CONTENT).hexdigest()}" }}]\n""".replace("\n        ", " "), encoding="utf-8")
+    cat._entries.cache_clear()
+    with pytest.raises(MissingData, match="toy_package is missing.*pip install toy_package"):
+        cat.data_file("toy", "a.txt")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    with pytest.raises(MissingData, match="a.txt is missing"):
+        cat.data_file("toy", "a.txt")
+    (package / "a.txt").write_bytes(CONTENT)
+    assert cat.data_file("toy", "a.txt") == package / "a.txt"
+    (package / "a.txt").write_bytes(CONTENT[:-1])
+    with pytest.raises(DamagedData, match="checksum differs.*comes with a package"):
+        cat.data_file("toy", "a.txt")
+
+
 # fetching
 
 

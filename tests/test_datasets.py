@@ -186,3 +186,44 @@ def test_loader_refuses_a_damaged_picture(tmp_path, monkeypatch):
     monkeypatch.setattr(cat, "CATALOG", copy / "catalog.toml")
     with pytest.raises(DamagedData, match=r"test_3\.webp"):
         load_fashion_mnist("test")
+
+
+# news
+
+
+PAPER = """
+两段正文之间的标题
+本报记者王某
+新华社北京１月２日电（记者张某）第一件事今天在京发生了，各方都说这件事很要紧，事情的经过大家都看到了。
+第二段说明了原因。（李某）
+本报讯没有标题的简讯，说的是另一件谁也不知道的事，只有这一段，写到这里就算写完了。
+一行引题在这里
+一行主题在这里
+本报讯两行标题的，分不清哪一行，这里按规矩不要，虽然正文写得足够长了也还是一样不要的。
+孩子们放风筝（图片）
+春天来了，’９８风筝会在某地开幕，孩子们在广场上放风筝，天上飞的是老鹰和蜈蚣，好看极了。（王某摄）
+""".strip().splitlines()
+
+
+def test_news_items_follow_the_rules():
+    first, second = datasets.news_items(PAPER)
+    assert first.headline == "两段正文之间的标题"
+    assert first.body.splitlines() == ["第一件事今天在京发生了，各方都说这件事很要紧，事情的经过大家都看到了。", "第二段说明了原因。"]
+    assert second.headline == "孩子们放风筝"
+    assert second.body.startswith("春天来了，’98风筝会") and second.body.endswith("好看极了。")
+
+
+def test_news_from_the_package():
+    news = datasets.load_news_headlines()
+    assert len(news) == 1412
+    assert all(6 <= len(item.headline) <= 30 and len(item.body) >= 40 for item in news)
+    assert news[2].headline == "国务院侨办发表新年贺词"
+    assert news[2].body.startswith("新年将至，国务院侨务办公室主任郭东坡今天")
+    assert not any(re.match("据?(新华社|本报)[^。，]{0,9}(日电|讯)", item.body) for item in news)
+
+
+def test_every_package_set_has_a_card():
+    for entry in cat.catalog().values():
+        if entry.kind == "package":
+            card = (cat.CATALOG.parent / entry.name / "card.md").read_text(encoding="utf-8")
+            assert [word for word in ("来源", "许可", "准备", "已知", "谁") if word not in card] == []
