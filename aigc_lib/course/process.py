@@ -169,7 +169,7 @@ def _environment(folder: Path, job: Job) -> dict[str, str]:
         **os.environ,
         "AIGC_PROFILE": job.profile,
         "AIGC_JOB": str(folder),                # marks whatever the notebook starts, see Tree
-        "OMP_NUM_THREADS": str(min(job.threads, int(os.environ.get("OMP_NUM_THREADS") or job.threads))),
+        "OMP_NUM_THREADS": str(job.threads),
         "PYTHONPATH": os.pathsep.join(search),  # the kernel sees the same library as we do
         "PYTHONHASHSEED": "0",
         "JUPYTER_PREFER_ENV_PATH": "1",         # this environment's kernel, not one in the home folder

@@ -1,6 +1,7 @@
 """Runs chapters: in parallel, each in its own process, and keeps every chapter as it finishes."""
 
 import datetime
+import os
 import signal
 import sys
 import threading
@@ -106,8 +107,14 @@ def exit_code(report: dict) -> int:
 def _job(chapter: Chapter, seed: int, options: Options, n_jobs: int) -> Job:
     text = read_text(chapter.path)
     parse_notebook(text, chapter.path)
-    return Job(chapter.name, seed, options.profile, text, threads=max(1, cores() // n_jobs),
+    return Job(chapter.name, seed, options.profile, text, threads=_threads(n_jobs),
                limit=options.timeout or chapter.budget(options.profile) * MARGIN)
+
+
+def _threads(n_jobs: int) -> int:
+    """A job's share of the cores, or fewer where the caller shares the machine and set OMP_NUM_THREADS."""
+    share, asked = cores() // n_jobs, os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(share, int(asked)) if asked.isdecimal() else share)
 
 
 def _outcomes(jobs: list[Job], options: Options, n_jobs: int, stopped: Callable[[], bool]) -> Iterator[Outcome]:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from types import SimpleNamespace
 
 import nbformat
@@ -38,12 +37,6 @@ def test_a_good_notebook(course):
     assert printed(outcome) == f"smoke 7 smoke 1 ['{REPOSITORY / 'aigc_lib'}']\n"
     assert 0 < outcome.seconds < PATIENCE and 50 < outcome.peak_mb < 1000
     assert course.processes() == []
-
-
-def test_a_caller_who_shares_the_machine_may_ask_for_fewer_threads(course, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    outcome = run_job(replace(job("import os", "print(os.environ['OMP_NUM_THREADS'])"), threads=2))
-    assert printed(outcome) == "1\n"
 
 
 @pytest.mark.parametrize("code, status, message", [

@@ -80,6 +80,7 @@ def test_all_good_is_exit_code_0_and_the_executed_notebook_is_clean(course, fast
 
 def test_cores_are_shared_among_jobs_and_the_longest_starts_first(course, fast, monkeypatch):
     monkeypatch.setattr(runner, "cores", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     for name, seconds in (("a", 5), ("b", 20), ("c", 10)):
         course.add(name, seconds=seconds)
     run_course(course.chapters, Options(jobs=2, profile="smoke"))
@@ -89,6 +90,15 @@ def test_cores_are_shared_among_jobs_and_the_longest_starts_first(course, fast, 
     fast.clear()
     run_course(course.chapters[:1], Options(timeout=7))
     assert (fast[0].threads, fast[0].limit) == (8, 7)
+
+
+@pytest.mark.parametrize("asked, threads", [("1", 1), ("3", 3), ("16", 8), ("0", 1), ("4,2", 8)])
+def test_a_caller_who_shares_the_machine_may_ask_for_fewer_threads(course, fast, monkeypatch, asked, threads):
+    monkeypatch.setattr(runner, "cores", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    course.add("a")
+    report = run_course(course.chapters, Options(profile="smoke"))
+    assert fast[0].threads == report["notebooks"][0]["threads"] == threads
 
 
 @pytest.mark.parametrize("options, complaint", [
