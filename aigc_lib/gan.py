@@ -91,7 +91,11 @@ class GAN(nn.Module):
 
     def generator_loss(self, x: Tensor, cond: Tensor | None = None,
                        generator: torch.Generator | None = None) -> Tensor:
-        fake_score = self.discriminate(self.generate(self.latent(len(x), generator), cond), cond)
+        return self._rivalry(self.generate(self.latent(len(x), generator), cond), x, cond)
+
+    def _rivalry(self, fake: Tensor, x: Tensor, cond: Tensor | None) -> Tensor:
+        """What the generator pays for fakes that are found out beside the real x."""
+        fake_score = self.discriminate(fake, cond)
         with torch.no_grad():
             real_score = self.discriminate(x, cond)
         return self.losses(real_score, fake_score)[1]
@@ -121,10 +125,7 @@ class PairedGAN(GAN):
     def generator_loss(self, x: Tensor, cond: Tensor | None = None,
                        generator: torch.Generator | None = None) -> Tensor:
         fake = self.generate(self.latent(len(x), generator), cond)
-        with torch.no_grad():
-            real_score = self.discriminate(x, cond)
-        rivalry = self.losses(real_score, self.discriminate(fake, cond))[1]
-        return rivalry + self.closeness * (fake - x).abs().mean()
+        return self._rivalry(fake, x, cond) + self.closeness * (fake - x).abs().mean()
 
 
 def _slope(score: Tensor, x: Tensor) -> Tensor:
