@@ -29,9 +29,7 @@ class CaptionEmbedding(nn.Module):
     def forward(self, tokens: Tensor | None, batch: int) -> Tensor:
         if tokens is None:
             return self.nothing.expand(batch, -1)
-        written = (tokens > PAD)[..., None]  # (B, T, 1)
-        states = self.reader.states(tokens.clamp(min=PAD))
-        vector = self.out((states * written).sum(1) / written.sum(1).clamp(min=1))
+        vector = self.out(self.reader.summary(tokens.clamp(min=PAD)))
         return torch.where(tokens[:, :1] < 0, self.nothing.to(vector.dtype), vector)
 
 

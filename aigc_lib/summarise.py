@@ -13,7 +13,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aigc_lib.text import BEGIN, END, MASK, PAD, UNKNOWN, Autoregressive, Block, Tokenizer, Transformer
+from aigc_lib.text import (
+    BEGIN,
+    END,
+    MASK,
+    PAD,
+    UNKNOWN,
+    Autoregressive,
+    Block,
+    Tokenizer,
+    Transformer,
+    earlier,
+    nats_of,
+)
 
 
 def pairs_to_tokens(tokenizer: Tokenizer, sources: list[str], targets: list[str], source_length: int,
@@ -59,9 +71,7 @@ class Bottleneck(nn.Module):
 
     def encode(self, source: Tensor) -> Tensor:
         """(B, S) -> (B, latent_dim): the mean over what the encoder knows at each character."""
-        there = (source != PAD).float()[..., None]
-        states = self.encoder.states(source)
-        return self.to_code((states * there).sum(1) / there.sum(1).clamp(min=1))
+        return self.to_code(self.encoder.summary(source))
 
     def decode(self, code: Tensor, length: int, least: int = 0) -> Tensor:
         """(B, latent_dim) -> (B, length); see ``write_out``."""
@@ -74,12 +84,12 @@ class Bottleneck(nn.Module):
 
     def loss(self, source: Tensor, target: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Nats a character of the target."""
-        before = F.pad(target, (1, 0), value=BEGIN)[:, :-1]
+        before = earlier(target)
         if self.training:
             hidden = torch.rand(before.shape, generator=generator, device=before.device) < self.hide
             before = torch.where(hidden & (before != BEGIN), MASK, before)
-        logits = self.writer.network(before, self.from_code(self.encode(source))).float()
-        return F.cross_entropy(logits.transpose(1, 2), target, ignore_index=PAD)
+        logits = self.writer.network(before, self.from_code(self.encode(source)))
+        return nats_of(target, logits).sum() / (target != PAD).sum()
 
 
 class CrossAttention(nn.Module):
@@ -129,7 +139,7 @@ class Seq2Seq(nn.Module):
     def write(self, memory: Tensor, source: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
         """log p of the next character at each position (B, T, V), and where the last layer looked (B, T, S)."""
         written = self.encoder.tokens(before)
-        follows = written @ self.encoder.tokens(F.pad(source, (1, 0), value=BEGIN)[:, :-1]).transpose(1, 2)
+        follows = written @ self.encoder.tokens(earlier(source)).transpose(1, 2)
         x = written + self.places.weight[:before.shape[1]]
         for cross, block in zip(self.crosses, self.blocks):
             x, looks = cross(x, memory, source == PAD, follows)
@@ -145,7 +155,7 @@ class Seq2Seq(nn.Module):
 
     def loss(self, source: Tensor, target: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Nats a character of the target."""
-        before = F.pad(target, (1, 0), value=BEGIN)[:, :-1]
+        before = earlier(target)
         chances, _ = self.write(self.encoder.states(source), source, before)
         return F.nll_loss(chances.transpose(1, 2), target, ignore_index=PAD)
 
@@ -158,5 +168,5 @@ class Seq2Seq(nn.Module):
     @torch.no_grad()
     def looks(self, source: Tensor, target: Tensor) -> Tensor:
         """How much each character of a target looked at each of its source: (B, S), (B, T) -> (B, T, S)."""
-        before = F.pad(target, (1, 0), value=BEGIN)[:, :-1]
+        before = earlier(target)
         return self.write(self.encoder.states(source), source, before)[1]

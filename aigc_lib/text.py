@@ -90,6 +90,11 @@ class Transformer(nn.Module):
     def forward(self, tokens: Tensor, context: Tensor | None = None) -> Tensor:
         return self.read(self.states(tokens, context))
 
+    def summary(self, tokens: Tensor) -> Tensor:
+        """(B, T) -> (B, D): the mean over what is known at each character; PAD is none."""
+        written = (tokens != PAD)[..., None]
+        return (self.states(tokens) * written).sum(1) / written.sum(1).clamp(min=1)
+
     def read(self, states: Tensor) -> Tensor:
         """(..., D) -> logits (..., V)."""
         return states @ self.tokens.weight.T
@@ -100,6 +105,11 @@ def choose(logits: Tensor, temperature: float, generator: torch.Generator) -> Te
     logits = logits.float().clone()
     logits[:, [PAD, BEGIN, MASK, UNKNOWN]] = -math.inf
     return torch.multinomial((logits / temperature).softmax(1), 1, generator=generator)[:, 0]
+
+
+def earlier(tokens: Tensor) -> Tensor:
+    """What a writer has before it at each position: (B, T) -> (B, T), BEGIN and all but the last."""
+    return F.pad(tokens, (1, 0), value=BEGIN)[:, :-1]
 
 
 def nats_of(tokens: Tensor, logits: Tensor) -> Tensor:
@@ -117,8 +127,7 @@ class Autoregressive(nn.Module):
 
     def nats(self, tokens: Tensor, context: Tensor | None = None) -> Tensor:
         """-log p(text), exactly, in nats: (B, T) -> (B,). PAD costs nothing."""
-        before = F.pad(tokens, (1, 0), value=BEGIN)[:, :-1]
-        return nats_of(tokens, self.network(before, context)).sum(1)
+        return nats_of(tokens, self.network(earlier(tokens), context)).sum(1)
 
     def loss(self, tokens: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Nats a character."""
@@ -224,7 +233,7 @@ class TextVAE(nn.Module):
         if not self.training:
             return self.writer.nats(tokens, context), kl
         hidden = torch.rand(tokens.shape, generator=generator, device=tokens.device) < self.hide
-        before = F.pad(torch.where(hidden, MASK, tokens), (1, 0), value=BEGIN)[:, :-1]
+        before = earlier(torch.where(hidden, MASK, tokens))
         return nats_of(tokens, self.writer.network(before, context)).sum(1), kl
 
     def loss(self, tokens: Tensor, generator: torch.Generator | None = None) -> Tensor:
