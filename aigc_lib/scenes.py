@@ -4,6 +4,7 @@ A scene is a row of four whole numbers, one for each of ``ATTRIBUTES``, each an 
 The garments are Fashion-MNIST pictures; colour, size and place are ours, so the caption is right by construction.
 """
 
+from functools import cache
 from itertools import product
 
 import torch
@@ -36,11 +37,15 @@ def describe(scene: Tensor, form: int = 0) -> str:
     return FORMS[form].format(kind=kind, colour=colour, size=size, place=place, measure=MEASURES[int(scene[0])])
 
 
+@cache
+def _alphabet() -> frozenset[str]:
+    return frozenset("".join(describe(scene, form) for scene in all_scenes() for form in range(len(FORMS))))
+
+
 def understand(text: str) -> Tensor:
     """The scene (4,) that a text names. ValueError, with the known words, for what is unknown, missing or twofold."""
     known = "；".join(f"{a}：{'、'.join(WORDS[a])}" for a in ATTRIBUTES)
-    alphabet = set("".join(describe(scene, form) for scene in all_scenes() for form in range(len(FORMS))))
-    strange = "".join(dict.fromkeys(c for c in text if c not in alphabet))
+    strange = "".join(dict.fromkeys(c for c in text if c not in _alphabet()))
     if strange:
         raise ValueError(f"不认识“{strange}”。认识的词有：{known}。")
     found = {a: [i for i, word in enumerate(WORDS[a]) if word in text] for a in ATTRIBUTES}
