@@ -202,7 +202,7 @@ class ConvEncoder(nn.Module):
     def __init__(self, n_out: int, width: int = 32, channels: int = 1):
         super().__init__()
         self.convolutions = nn.Sequential(
-            nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.SiLU(),          # (B, W, 14, 14)
+            nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.SiLU(),   # (B, W, 14, 14)
             nn.Conv2d(width, 2 * width, 4, stride=2, padding=1), nn.SiLU(),  # (B, 2W, 7, 7)
         )
         self.linear = nn.Linear(2 * width * 49, n_out)
@@ -275,7 +275,7 @@ class PictureDiscriminator(nn.Module):
         super().__init__()
         self.given = given
         self.body = nn.Sequential(
-            nn.PixelUnshuffle(2), nn.Conv2d(4 * (1 + given), width, 3, padding=1), nn.LeakyReLU(0.2),      # (B, W, 14, 14)
+            nn.PixelUnshuffle(2), nn.Conv2d(4 + 4 * given, width, 3, padding=1), nn.LeakyReLU(0.2),  # (B, W, 14, 14)
             nn.Conv2d(width, 2 * width, 4, stride=2, padding=1), nn.LeakyReLU(0.2),          # (B, 2W, 7, 7)
             nn.Conv2d(2 * width, 4 * width, 3, stride=2, padding=1), nn.LeakyReLU(0.2),      # (B, 4W, 4, 4)
             nn.Flatten(), nn.Linear(64 * width, 128), nn.LeakyReLU(0.2),

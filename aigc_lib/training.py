@@ -58,8 +58,8 @@ def train(model: nn.Module, data: Tensor | tuple[Tensor, ...], steps: int, *, ba
     device = accelerator.device
     model.to(device).train()
     players = model.players() if hasattr(model, "players") else [Player("loss", model, model.loss)]
-    optimizers = [torch.optim.AdamW(p.module.parameters(), lr=lr, betas=tuple(map(float, betas)), weight_decay=weight_decay, fused=True)
-                  for p in players]
+    optimizers = [torch.optim.AdamW(p.module.parameters(), lr=lr, betas=tuple(map(float, betas)),
+                                    weight_decay=weight_decay, fused=True) for p in players]
     generator = torch.Generator(device).manual_seed(seed * 1000 + accelerator.process_index)
     batches = _batches(tensors, batch_size, seed, accelerator.process_index, accelerator.num_processes)
     average = MovingAverage(model, ema) if ema else None
