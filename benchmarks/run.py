@@ -94,17 +94,19 @@ class Peer:
 
 def systems() -> list:
     torch.manual_seed(SEED)
-    shared = [training.train, training._update, training._batches]
+    shared = [training.train, training._update, training._batches, training.MovingAverage]
+    embeddings = [networks.mlp, networks.LabelEmbedding]
     ours = [
         OursDiffusion("diffusion", Diffusion(UNet(widths=(24, 64), blocks=(1, 1), n_classes=10), (1, 28, 28)),
                       {"batch_size": 64, "lr": 1.2e-2, "ema": 0.998, "seed": SEED}, True, None,
-                      [diffusion, networks.UNet, networks.ResBlock, networks.SelfAttention, *shared]),
+                      [diffusion, networks.UNet, networks.ResBlock, networks.SelfAttention, networks.time_features,
+                       networks.with_coordinates, networks._beside, *embeddings, *shared]),
         Ours("GAN", GAN(PictureGenerator(64, n_classes=10), PictureDiscriminator(n_classes=10), 64, weight=10.0, every=8),
              {"batch_size": 64, "lr": 2e-3, "betas": (0.0, 0.99), "ema": 0.998, "decay": 0.8, "weight_decay": 0.0,
               "seed": SEED}, True,
              lambda m, n: m.sample(n, LABELS[:n]),
              [gan, networks.PictureGenerator, networks.PictureDiscriminator, networks.ResBlock,
-              networks.start_lively, *shared]),
+              networks.start_lively, networks._beside, *embeddings, *shared]),
         Ours("VAE", VAE(ConvEncoder(32), ConvDecoder(16), 16), {"ema": 0.998, "seed": SEED}, False,
              lambda m, n: m.generate(n), [autoencoder.VAE, networks.ConvEncoder, networks.ConvDecoder, *shared]),
     ]
