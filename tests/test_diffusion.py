@@ -135,6 +135,21 @@ def test_guidance_one_is_none_and_two_doubles_the_difference():
         assert torch.allclose(model.denoise(x, t, cond, 1.0)[0], x - 0.5 * with_label, atol=1e-6)
 
 
+def test_guidance_waits_until_guide_below():
+    torch.manual_seed(0)
+    model = Diffusion(ConditionalMLP(2, width=16, n_classes=3), (2,))
+    cond = torch.tensor([0, 1, 2, 0])
+
+    def path(guidance: float, below: float) -> list[torch.Tensor]:
+        return list(model.trajectory(4, 4, cond, guidance, seed=1, guide_below=below))
+
+    free, late, always = path(1.0, 1.0), path(3.0, 0.5), path(3.0, 1.0)
+    same = [torch.equal(a, b) for a, b in zip(free, late)]
+    assert same == [True, True, True, False, False]  # times 1, 0.75, 0.5; the step from 0.5 is the first guided one
+    assert not torch.equal(free[1], always[1])
+    assert torch.equal(path(3.0, -1.0)[-1], free[-1])
+
+
 def test_hidden_labels_equal_no_labels():
     model = Diffusion(ConditionalMLP(2, width=16, n_classes=3), (2,), drop_condition=1.0)
     x, labels = torch.randn(50, 2), torch.randint(3, (50,))
