@@ -4,6 +4,8 @@ import re
 import sys
 from pathlib import Path
 
+from aigc_lib.style import FONT_FILE
+
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "AIGC 课程"
@@ -29,7 +31,7 @@ html_theme = "sphinx_book_theme"
 html_title = "AIGC 课程"
 html_favicon = "_static/favicon.svg"
 html_context = {"default_mode": "auto"}
-html_static_path = ["_static"]
+html_static_path = ["_static", str(FONT_FILE.parent)]
 html_css_files = ["course.css"]
 html_js_files = [("course.js", {"defer": "defer"})]
 html_permalinks_icon = "#"

@@ -1,5 +1,11 @@
 "use strict";
 
+// Chromium keeps some words as the boxes that it drew before course.css's Chinese font came. It looks them up by
+// font properties, so that a change of one redraws them.
+document.fonts.addEventListener("loadingdone", () => {
+  document.documentElement.style.textRendering = "optimizeLegibility";
+});
+
 // Ctrl+K (or ⌘K) goes to the search box in the header.
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {

@@ -40,6 +40,14 @@ def test_mathematics_is_drawn(browser, mini_home):
         assert page.locator("mjx-container svg").count() == 2
 
 
+def test_a_machine_without_chinese_fonts_gets_ours(browser, mini_home):
+    with browsing.new_page(browser, mini_home) as (page, _):
+        page.goto(mini_home + "/chapters/ch01_tiny.html")
+        assert "AIGC Sans SC" in page.evaluate("getComputedStyle(document.querySelector('h1')).fontFamily")
+        loaded = "(text) => document.fonts.load('16px \"AIGC Sans SC\"', text).then(faces => faces.map(f => f.status))"
+        assert page.evaluate(loaded, "课程") == ["loaded"]
+
+
 def search(page, home: str, query: str) -> list[str]:
     """Type into the header's box and return the addresses of the pages found."""
     page.goto(home + "/index.html")
