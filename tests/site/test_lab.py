@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -105,8 +106,9 @@ def lab(tmp_path_factory):
     server.stop()
 
 
-def run_all(browser, lab: Lab, name: str) -> tuple[int, int, str]:
-    """Run All Cells; returns the numbers of errors and of pictures shown, and the text output."""
+@contextmanager
+def ran(browser, lab: Lab, name: str):
+    """The page of a notebook after Run All Cells."""
     cells = nbformat.read(lab.notebooks / f"{name}.ipynb", as_version=4).cells
     written = sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in cells)
     with browsing.new_page(browser, lab.address) as (page, _):
@@ -116,6 +118,12 @@ def run_all(browser, lab: Lab, name: str) -> tuple[int, int, str]:
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         page.wait_for_function(DONE, arg=written, timeout=3 * browsing.PATIENCE)
+        yield page
+
+
+def run_all(browser, lab: Lab, name: str) -> tuple[int, int, str]:
+    """Run All Cells; returns the numbers of errors and of pictures shown, and the text output."""
+    with ran(browser, lab, name) as page:
         errors = page.locator(ERROR).count()
         pictures = page.locator(".jp-OutputArea .jp-RenderedImage img")
         if not errors:
@@ -133,6 +141,20 @@ def test_a_notebook_runs_in_jupyterlab(browser, lab, name):
     assert errors == 0
     assert pictures > 0
     assert name != "tiny" or "profile: smoke" in text
+
+
+def test_a_caption_typed_in_jupyterlab_is_drawn(browser, lab):
+    with ran(browser, lab, "ch02_4_text_to_image") as page:
+        box, canvas = page.locator(".widget-text input"), page.locator(".widget-output")
+        paint = page.get_by_role("button", name="画", exact=True)
+        box.fill("右下角有一只黑色的小短靴")
+        paint.click()
+        canvas.get_by_text("认识的词有").wait_for()
+        assert canvas.locator("img").count() == 0
+        box.fill("右下角有一只蓝色的小短靴")
+        paint.click()
+        canvas.locator("img").wait_for(state="visible")
+        assert "Traceback" not in canvas.inner_text()
 
 
 def test_an_error_in_a_notebook_is_seen(browser, lab):
