@@ -76,10 +76,12 @@ class ImplicitALS:
 
     def fit(self, x: Tensor) -> "ImplicitALS":
         from implicit.als import AlternatingLeastSquares  # here, because only this baseline needs it
+        from threadpoolctl import threadpool_limits
 
-        # a new one each time: implicit would go on from the factors of the last fit
-        self.model = AlternatingLeastSquares(**self.settings, num_threads=1, use_gpu=False)
-        self.model.fit(_sparse(x), show_progress=False)
+        with threadpool_limits(1, "blas"):  # implicit warns that it gets slow otherwise
+            # a new one each time: implicit would go on from the factors of the last fit
+            self.model = AlternatingLeastSquares(**self.settings, num_threads=1, use_gpu=False)
+            self.model.fit(_sparse(x), show_progress=False)
         return self
 
     def scores(self, seen: Tensor) -> Tensor:

@@ -91,5 +91,6 @@ def odds(record: Tensor, k: int, shown: int) -> str:
     if len(record) < FEWEST_ALIKE:
         return f"准不准：选了这么多的验证用户只有 {len(record)} 位，说不准。"
     low, high = record.quantile(torch.tensor([0.1, 0.9])).tolist()
-    return (f"准不准：{len(record)} 位验证用户也只给出 {shown} 个，{k} 个推荐里平均猜中 {record.mean():.1f} 个，"
+    given = f"也只给出 {shown} 个" if shown else "也什么都没给出"
+    return (f"准不准：{len(record)} 位验证用户{given}，{k} 个推荐里平均猜中 {record.mean():.1f} 个，"
             f"八成的人在 {low:.0f} 到 {high:.0f} 之间，{(record == 0).float().mean():.0%} 的人一个也没猜中。")
