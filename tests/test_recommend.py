@@ -291,7 +291,7 @@ def test_the_report_always_carries_its_odds():
     record = hit_record(model.scores, x, 3, 5)
     assert len(record) == int((x.sum(1) > 3).sum()) and 0 <= record.min() <= record.max() <= 5
     text = list_report([Recommendation("甲", [("乙", 0.5)]), Recommendation("丙", [])], record, 3)
-    assert "乙（+0.50）" in text and "本来就热门" in text and "平均猜中" in text
+    assert "乙（+0.5）" in text and "本来就热门" in text and "平均猜中" in text
     assert "不是为你挑的" in list_report([Recommendation("甲", [])], record, 0)
     assert "也只给出 3 个" in text and "也什么都没给出" in odds(record, 5, 0)
     assert "说不准" in odds(hit_record(model.scores, x, 29, 5), 5, 29)

@@ -81,7 +81,7 @@ def list_report(items: Sequence[Recommendation], record: Tensor, shown: int) -> 
     """The list with a reason for each item, and how often such lists were right, in Chinese."""
     lines = [] if shown else ["一样也没选：下面是大家都爱的，不是为你挑的。"]
     for place, item in enumerate(items, 1):
-        because = "、".join(f"{name}（{effect:+.2f}）" for name, effect in item.reasons)
+        because = "、".join(f"{name}（{effect:+.2g}）" for name, effect in item.reasons)
         lines.append(f"{place:2d}. {item.name}　←　{because or '它本来就热门，不是因为你选的哪一个'}")
     return "\n".join([*lines, odds(record, len(items), shown)])
 
@@ -89,8 +89,8 @@ def list_report(items: Sequence[Recommendation], record: Tensor, shown: int) -> 
 def odds(record: Tensor, k: int, shown: int) -> str:
     """What a ``hit_record`` says, as one Chinese sentence."""
     if len(record) < FEWEST_ALIKE:
-        return f"准不准：选了这么多的验证用户只有 {len(record)} 位，说不准。"
+        return f"准不准：选了这么多的没见过的用户只有 {len(record)} 位，说不准。"
     low, high = record.quantile(torch.tensor([0.1, 0.9])).tolist()
     given = f"也只给出 {shown} 个" if shown else "也什么都没给出"
-    return (f"准不准：{len(record)} 位验证用户{given}，{k} 个推荐里平均猜中 {record.mean():.1f} 个，"
+    return (f"准不准：{len(record)} 位没见过的用户{given}，{k} 个推荐里平均猜中 {record.mean():.1f} 个，"
             f"八成的人在 {low:.0f} 到 {high:.0f} 之间，{(record == 0).float().mean():.0%} 的人一个也没猜中。")
