@@ -3,9 +3,11 @@
 ``Autoencoder`` learns to rebuild (Rumelhart, Hinton & Williams 1986), from spoiled inputs if asked
 (denoising: Vincent et al. 2008). ``VAE`` also gives the code a known distribution, so that new
 examples can be drawn (Kingma & Welling 2013).
+A ``MaskedAutoencoder`` learns from yes/no values with gaps, and fills them.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -35,6 +37,28 @@ class Autoencoder(nn.Module):
     def score(self, x: Tensor) -> Tensor:
         """Reconstruction error of each example (B,), the usual measure of how unfamiliar it is."""
         return (self.decode(self.encode(x)) - x).square().flatten(1).mean(1)
+
+
+class MaskedAutoencoder(Autoencoder):
+    """An autoencoder of yes/no values: x (B, J) holds 1 for yes, -1 for no and 0 for not known.
+
+    It learns to fill gaps: in training it hides a random share of the known values, another share for each
+    example, and is asked for what it cannot see (masking noise: Vincent et al. 2008; AutoRec: Sedhain et
+    al. 2015). Copying the input earns nothing. decoder: z -> logits (B, J).
+    """
+
+    def predict(self, x: Tensor) -> Tensor:
+        """The chance of a yes, (B, J), given what is known in x; what is known is not copied."""
+        return self.decode(self.encode(x)).float().sigmoid()
+
+    def loss(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Mean cross-entropy of the hidden values, in nats."""
+        share = torch.rand(len(x), 1, generator=generator, device=x.device)
+        seen = x * (torch.rand(x.shape, generator=generator, device=x.device) < share)
+        hidden = (x != 0) & (seen == 0)
+        logits = self.decode(self.encode(seen)).float()
+        each = F.binary_cross_entropy_with_logits(logits, (x > 0).float(), reduction="none")
+        return each[hidden].sum() / hidden.sum().clamp(min=1)
 
 
 class VAE(nn.Module):
