@@ -47,8 +47,9 @@ class MaskedAutoencoder(Autoencoder):
     al. 2015). Copying the input earns nothing. decoder: z -> logits (B, J).
     """
 
+    @torch.no_grad()
     def predict(self, x: Tensor) -> Tensor:
-        """The chance of a yes, (B, J), given what is known in x; what is known is not copied."""
+        """The chance of a yes, (B, J), given what is known in x. Only the gaps were ever asked for in training."""
         return self.decode(self.encode(x)).float().sigmoid()
 
     def loss(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:

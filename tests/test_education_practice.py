@@ -9,7 +9,7 @@ import pytest
 import sympy as sp
 
 from aigc_lib.datasets import load_math_exam
-from aigc_lib.industries.education_practice import TEMPLATES, practice_sheet
+from aigc_lib.industries.education_practice import TEMPLATES, Estimate, practice_sheet, student_report
 
 x, y, z = sp.symbols("x y z")
 
@@ -98,3 +98,26 @@ def test_same_seed_same_sheet_and_unknown_topics_are_named():
     assert practice_sheet(topics, 3) == practice_sheet(topics, 3) != practice_sheet(topics, 4)
     with pytest.raises(ValueError, match="no template for 几何"):
         practice_sheet(["求导", "几何"])
+
+
+# reports
+
+
+def test_a_remark_needs_an_interval_that_leaves_the_average_out():
+    assert Estimate(0.6, 0.7, 0.8, average=0.5).remark == "比多数人好"
+    assert Estimate(0.2, 0.3, 0.4, average=0.5).remark == "比多数人差"
+    assert Estimate(0.4, 0.7, 0.9, average=0.5).remark == "还看不准"
+
+
+def test_a_report_names_the_weak_topic_or_says_what_it_does_not_know():
+    good, weak, vague = Estimate(0.6, 0.7, 0.8, 0.5), Estimate(0.2, 0.3, 0.4, 0.5), Estimate(0.1, 0.5, 0.9, 0.5)
+    assert "先补历史" in student_report("甲", 9, {"历史": weak, "自然": good})
+    assert "没有一科确定落后；历史最看不准" in student_report("甲", 9, {"历史": vague, "自然": good})
+
+
+def test_a_student_without_answers_gets_no_conclusion():
+    text = student_report("乙", 0, {"历史": Estimate(0.1, 0.2, 0.3, 0.5)})
+    assert "还没有答题" in text and "不推荐" in text
+    assert "先补" not in text and "20%" not in text
+    with pytest.raises(ValueError, match="at least one topic"):
+        student_report("乙", 3, {})

@@ -1,12 +1,45 @@
-"""Education: practice sheets with answers. The topics are those of the Innsbruck exam (`load_math_exam`).
+"""Education: what is said to a student about their topics, and practice sheets with answers.
 
-Each topic is one template of ours with new numbers every time; the exam's own questions are not published.
+The sheets' topics are those of the Innsbruck exam (`load_math_exam`). Each is one template of ours with new
+numbers every time; the exam's own questions are not published.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
+
+
+class Estimate(NamedTuple):
+    """What a student knows of a topic, as shares 0..1: a 90 % interval, its middle, and the class's average."""
+
+    low: float
+    middle: float
+    high: float
+    average: float
+
+    @property
+    def remark(self) -> str:
+        """Only an interval that leaves the class's average out says something about the student."""
+        if self.low > self.average:
+            return "比多数人好"
+        return "比多数人差" if self.high < self.average else "还看不准"
+
+
+def student_report(name: str, asked: int, topics: Mapping[str, Estimate]) -> str:
+    """Chinese lines on each topic, and what to do next; without answers it says so and recommends nothing."""
+    if asked < 0 or not topics:
+        raise ValueError(f"a report needs at least one topic and asked >= 0, got {len(topics)} topics and {asked}")
+    if asked == 0:
+        average = "，".join(f"{topic} {e.average:.0%}" for topic, e in topics.items())
+        return f"{name}：还没有答题，所以没有结论，也不推荐内容。全班平均：{average}。请先做几道摸底题。"
+    lines = [f"{name}（问了 {asked} 题）"]
+    lines += [f"　{topic}：约 {e.middle:.0%}（{e.low:.0%} 到 {e.high:.0%}），全班 {e.average:.0%}，{e.remark}"
+              for topic, e in topics.items()]
+    weak = [topic for topic, e in topics.items() if e.remark == "比多数人差"]
+    unsure = max(topics, key=lambda topic: topics[topic].high - topics[topic].low)
+    advice = f"先补{'、'.join(weak)}" if weak else f"没有一科确定落后；{unsure}最看不准，再问几题"
+    return "\n".join([*lines, f"　下一步：{advice}。"])
 
 
 class Exercise(NamedTuple):
