@@ -1,8 +1,9 @@
 """Autoencoders: squeeze an example through a narrow code, then rebuild it.
 
 ``Autoencoder`` learns to rebuild (Rumelhart, Hinton & Williams 1986), from spoiled inputs if asked
-(denoising: Vincent et al. 2008). ``MultinomialAutoencoder`` rebuilds a set of chosen things. ``VAE``
-also gives the code a known distribution, so that new examples can be drawn (Kingma & Welling 2013).
+(denoising: Vincent et al. 2008). ``MultinomialAutoencoder`` rebuilds a set of chosen things,
+``MaskedAutoencoder`` fills the gaps of yes/no values. ``VAE`` also gives the code a known distribution,
+so that new examples can be drawn (Kingma & Welling 2013).
 """
 
 import torch
@@ -66,6 +67,29 @@ class MultinomialAutoencoder(Autoencoder):
     def score(self, x: Tensor) -> Tensor:
         """Nats a choice (B,): how unfamiliar each example is. Without any choice, 0."""
         return -(x * self.scores(x)).sum(1) / x.sum(1).clamp(min=1)
+
+
+class MaskedAutoencoder(Autoencoder):
+    """An autoencoder of yes/no values: x (B, J) holds 1 for yes, -1 for no and 0 for not known.
+
+    It learns to fill gaps: in training it hides a random share of the known values, another share for each
+    example, and is asked for what it cannot see (masking noise: Vincent et al. 2008; AutoRec: Sedhain et
+    al. 2015). Copying the input earns nothing. decoder: z -> logits (B, J).
+    """
+
+    @torch.no_grad()
+    def predict(self, x: Tensor) -> Tensor:
+        """The chance of a yes, (B, J), given what is known in x. Only the gaps were ever asked for in training."""
+        return self.decode(self.encode(x)).float().sigmoid()
+
+    def loss(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Mean cross-entropy of the hidden values, in nats."""
+        share = torch.rand(len(x), 1, generator=generator, device=x.device)
+        seen = x * (torch.rand(x.shape, generator=generator, device=x.device) < share)
+        hidden = (x != 0) & (seen == 0)
+        logits = self.decode(self.encode(seen)).float()
+        each = F.binary_cross_entropy_with_logits(logits, (x > 0).float(), reduction="none")
+        return each[hidden].sum() / hidden.sum().clamp(min=1)
 
 
 class VAE(nn.Module):

@@ -153,6 +153,48 @@ def _body(lines: list[str], first: int, skip: int) -> str:
     return "\n".join([*paragraphs[:-1], CREDIT.sub("", paragraphs[-1])]).strip()
 
 
+class Item(NamedTuple):
+    """One question of a test: its topic, what it asks, and the right answer; "" where that is not published."""
+
+    topic: str
+    question: str
+    answer: str
+
+
+class Answers(NamedTuple):
+    """A test: given (N, J) float32, 1 right, -1 wrong, 0 not asked; its J items; what is known of the N students."""
+
+    given: Tensor
+    items: list[Item]
+    students: list[dict[str, str]]
+
+
+def load_student_quiz() -> Answers:
+    """SPIEGEL's general knowledge quiz of 2009: 1,075 students at Bavarian universities, 45 items of 5 topics."""
+    rows = _csv_rows("student_quiz", "answers.csv")
+    given = torch.tensor([[2.0 * int(row[f"q{j}"]) - 1 for j in range(1, 46)] for row in rows])
+    return Answers(given, [Item(**item) for item in _csv_rows("student_quiz", "items.csv")], rows)
+
+
+def load_math_exam() -> Answers:
+    """First-year mathematics exam, Innsbruck 2014: 729 students, 13 items each, wrong if not attempted.
+
+    Eight items came in another story for each of the two batches; those are two columns, so that J = 21.
+    """
+    rows, items, columns = _csv_rows("math_exam", "answers.csv"), [], []
+    for kind in _csv_rows("math_exam", "items.csv"):
+        for batches, paper in (("1", "甲卷"), ("2", "乙卷")) if kind["versions"] == "2" else (("12", "两卷同题"),):
+            items.append(Item(kind["topic"], paper, ""))
+            columns.append([(1.0 if row[kind["name"]] == "2" else -1.0) if row["batch"] in batches else 0.0
+                            for row in rows])
+    return Answers(torch.tensor(columns).T.contiguous(), items, rows)
+
+
+def _csv_rows(name: str, path: str) -> list[dict[str, str]]:
+    with data_file(name, path).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def balanced_rows(labels: Tensor, n: int, seed: int = 0) -> Tensor:
     """Positions (n,) of a random subset with equal class counts, give or take one.
 

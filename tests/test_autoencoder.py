@@ -6,7 +6,7 @@ import torch
 from scipy.linalg import subspace_angles
 from torch import nn
 
-from aigc_lib.autoencoder import VAE, Autoencoder
+from aigc_lib.autoencoder import VAE, Autoencoder, MaskedAutoencoder
 from aigc_lib.baselines import LinearCode
 from aigc_lib.networks import ConvDecoder, ConvEncoder
 from aigc_lib.training import train
@@ -84,3 +84,53 @@ def test_same_seed_same_samples():
     vae = VAE(ConvEncoder(8), ConvDecoder(4), 4)
     assert torch.equal(vae.generate(5, seed=1), vae.generate(5, seed=1))
     assert not torch.equal(vae.generate(5, seed=1), vae.generate(5, seed=2))
+
+
+# yes/no values with gaps
+
+
+class Fixed(nn.Module):
+    """A decoder that always says the same."""
+
+    def __init__(self, logits):
+        super().__init__()
+        self.logits = nn.Parameter(torch.tensor(logits))
+
+    def forward(self, z):
+        return self.logits.expand(len(z), -1)
+
+
+def test_masked_loss_is_the_cross_entropy_of_the_known_values_only():
+    model = MaskedAutoencoder(nn.Identity(), Fixed([0.0, 2.0, -50.0]))
+    x = torch.tensor([[1.0, 1.0, 0.0], [-1.0, 1.0, 0.0]]).repeat(20_000, 1)  # the third is never known
+    expected = (np.log(2) + np.log1p(np.exp(-2))) / 2  # of the first and the second, hidden equally often
+    assert model.loss(x, torch.Generator().manual_seed(0)).item() == pytest.approx(expected, abs=0.005)
+
+
+def test_masked_autoencoder_cannot_earn_by_copying():
+    """Values that have nothing to do with each other: the best it may find is the share of each."""
+    g = torch.Generator().manual_seed(0)
+    share = torch.tensor([0.2, 0.5, 0.9])
+    x = torch.where(torch.rand(20_000, 3, generator=g) < share, 1.0, -1.0)
+    torch.manual_seed(0)
+    model = MaskedAutoencoder(nn.Linear(3, 3), nn.Linear(3, 3))
+    for _ in train(model, x, 600, lr=5e-3, weight_decay=0, ema=0.99):
+        pass
+    others = x * (1 - torch.eye(3)[:, None])  # (3, N, 3): each value hidden in turn
+    assert all((model.predict(seen)[:, j] - share[j]).abs().max() < 0.03 for j, seen in enumerate(others))
+
+
+def test_masked_autoencoder_fills_a_gap_from_its_neighbour():
+    """The second value always equals the first: with the first known the second is sure, without it half."""
+    first = torch.where(torch.rand(5000, 1, generator=torch.Generator().manual_seed(0)) < 0.5, 1.0, -1.0)
+    torch.manual_seed(0)
+    model = MaskedAutoencoder(nn.Linear(2, 2), nn.Linear(2, 2))
+    for _ in train(model, first.repeat(1, 2), 800, lr=3e-2, weight_decay=0):
+        pass
+    chance = model.predict(torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 0.0]]))[:, 1]
+    assert chance[0] > 0.97 and chance[1] < 0.03 and abs(chance[2] - 0.5) < 0.1
+
+
+def test_masked_loss_of_nothing_known_is_zero_not_nan():
+    model = MaskedAutoencoder(nn.Linear(3, 2), nn.Linear(2, 3))
+    assert model.loss(torch.zeros(4, 3)).item() == 0

@@ -227,3 +227,27 @@ def test_every_package_set_has_a_card():
         if entry.kind == "package":
             card = (cat.CATALOG.parent / entry.name / "card.md").read_text(encoding="utf-8")
             assert [word for word in ("来源", "许可", "准备", "已知", "谁") if word not in card] == []
+
+
+# answers of students
+
+
+def test_student_quiz_is_what_its_documentation_says():
+    given, items, students = datasets.load_student_quiz()
+    assert given.shape == (1075, 45) and set(given.unique().tolist()) == {-1, 1}
+    assert [item.topic for item in items] == [t for t in ("政治", "历史", "经济", "文化", "自然") for _ in range(9)]
+    assert sum(s["gender"] == "female" for s in students) == 417
+    right = (given > 0).float().mean(0)
+    assert right[44] > 0.9 and "内角和" in items[44].question  # the triangle's angles: nearly everybody
+    assert right.argmin() == 13 and "1928" in items[13].question
+
+
+def test_math_exam_splits_the_items_that_differ_between_batches():
+    given, items, students = datasets.load_math_exam()
+    assert given.shape == (729, 21)
+    assert ((given != 0).sum(1) == 13).all()
+    for batch, other in (("1", "乙卷"), ("2", "甲卷")):
+        rows = [s["batch"] == batch for s in students]
+        columns = [item.question == other for item in items]
+        assert sum(columns) == 8 and (given[rows][:, columns] == 0).all()
+    assert (given > 0).sum() / len(given) == pytest.approx(7.324, abs=1e-3)  # the package's mean of nsolved
