@@ -21,11 +21,11 @@ def numbers(text: str) -> list[Fraction]:
 def formula(text: str):
     """Written mathematics -> sympy."""
     text = text.replace("−", "-").replace("·", "*").replace("²", "**2")
-    return sp.sympify(re.sub(r"(\d)([xyzp(e])|([xy])(y)", r"\1\3*\2\4", text).replace("pxp", "exp"))
+    return sp.sympify(re.sub(r"(?<=\d)(?=[xyzp(e])|(?<=x)(?=y)", "*", text))
 
 
-def last(answer: str) -> float:
-    return float(numbers(answer.split("=")[-1])[0])
+def last(answer: str) -> Fraction:
+    return numbers(answer.split("=")[-1])[0]
 
 
 def interest_factor(rate, years):
@@ -48,11 +48,11 @@ def solve(topic: str, question: str, answer: str) -> bool:
     if topic == "积分":
         return sp.integrate(formula(question[1:].split(" 从")[0]), (x, 0, int(n[-1]))) == last(answer)
     if topic == "利息":
-        return abs(float(n[0]) * interest_factor(n[1], n[2]) - last(answer)) < 0.006
+        return abs(float(n[0]) * interest_factor(n[1], n[2]) - float(last(answer))) < 0.006
     if topic == "年金":
-        return abs(sum(float(n[0]) * interest_factor(n[1], k) for k in range(int(n[2]))) - last(answer)) < 0.006
+        return abs(sum(float(n[0]) * interest_factor(n[1], k) for k in range(int(n[2]))) - float(last(answer))) < 0.006
     if topic == "现金流":
-        return abs(-n[0] + n[1] / interest_factor(n[3], 1) + n[2] / interest_factor(n[3], 2) - last(answer)) < 0.006
+        return abs(-n[0] + n[1] / interest_factor(n[3], 1) + n[2] / interest_factor(n[3], 2) - float(last(answer))) < 0.006
     if topic == "矩阵":
         return (np.array(n[:4]).reshape(2, 2) @ n[4:]).tolist() == numbers(answer)
     if topic == "生产计划":
