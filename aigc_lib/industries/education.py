@@ -35,11 +35,14 @@ def solve(problem: str) -> str:
     """The full line: "47+25=" -> "47+25=72". ValueError unless it is two two-digit numbers with such an answer."""
     if not re.fullmatch("[1-9][0-9][+−][1-9][0-9]=", problem):
         raise ValueError(f"a problem looks like 47+25= or 63−18= (− is U+2212), got {problem!r}.")
+    if not 10 <= _answer(problem) <= 99:
+        raise ValueError(f"the answer must have two digits, that of {problem} is {_answer(problem)}.")
+    return f"{problem}{_answer(problem)}"
+
+
+def _answer(problem: str) -> int:
     a, b = int(problem[:2]), int(problem[3:5])
-    result = a + b if problem[2] == "+" else a - b
-    if not 10 <= result <= 99:
-        raise ValueError(f"the answer must have two digits, that of {problem} is {result}.")
-    return f"{problem}{result}"
+    return a + b if problem[2] == "+" else a - b
 
 
 def make_sums(n: int, wrong: float = 0.3, seed: int = 0) -> list[Sum]:
@@ -48,38 +51,26 @@ def make_sums(n: int, wrong: float = 0.3, seed: int = 0) -> list[Sum]:
     The slips: a carry or borrow forgotten (where there is one), one off, or a digit copied wrongly.
     """
     rng = np.random.default_rng(seed)
+    problems = [f"{a}{operator}{b}=" for a in range(10, 100) for operator in "+−" for b in range(10, 100)]
+    problems = [problem for problem in problems if 10 <= _answer(problem) <= 99]
     sums = []
-    for slips in rng.random(n) < wrong:
-        problem = _draw_problem(rng)
-        sums.append(_slip(problem, rng) if slips else Sum(problem, solve(problem), ""))
+    for i, slipped in zip(rng.integers(len(problems), size=n), rng.random(n) < wrong):
+        slips = _slips(problems[i]) if slipped else {"": [solve(problems[i])]}
+        kind = rng.choice(list(slips))
+        sums.append(Sum(problems[i], str(rng.choice(slips[kind])), str(kind)))
     return sums
 
 
-def _draw_problem(rng: np.random.Generator) -> str:
-    while True:
-        a, b = rng.integers(10, 100, 2)
-        operator = "+−"[rng.integers(2)]
-        if 10 <= (a + b if operator == "+" else a - b) <= 99:
-            return f"{a}{operator}{b}="
-
-
-def _slip(problem: str, rng: np.random.Generator) -> Sum:
-    right = solve(problem)
-    a, plus, b, answer = int(problem[:2]), problem[2] == "+", int(problem[3:5]), int(right[6:])
-    options = [("差一", answer + step) for step in (-1, 1)]
-    if a % 10 + b % 10 > 9 if plus else a % 10 < b % 10:
-        options += [("忘了进位", answer - 10) if plus else ("忘了退位", answer + 10)] * 2
-    options += [("抄错", digit) for digit in rng.integers(10, size=2)]
-    while True:
-        kind, value = options[rng.integers(len(options))]
-        if kind != "抄错":
-            if 10 <= value <= 99:
-                return Sum(problem, f"{problem}{value}", kind)
-        elif value != a % 10:
-            try:
-                return Sum(problem, solve(f"{a // 10}{value}{problem[2:]}"), kind)
-            except ValueError:  # the answer to the miscopied problem has not two digits
-                options = [option for option in options if option != (kind, value)]
+def _slips(problem: str) -> dict[str, list[str]]:
+    """What can go wrong with a problem, and what is written then."""
+    tens, units, answer = problem[0], int(problem[1]), _answer(problem)
+    plus, other = problem[2] == "+", int(problem[4])
+    copies = [f"{tens}{digit}{problem[2:]}" for digit in range(10) if digit != units]
+    slips = {"差一": [answer - 1, answer + 1], "忘了进位": [answer - 10] * (plus and units + other > 9),
+             "忘了退位": [answer + 10] * (not plus and units < other)}
+    lines = {kind: [f"{problem}{value}" for value in values if 10 <= value <= 99] for kind, values in slips.items()}
+    lines["抄错"] = [solve(copy) for copy in copies if 10 <= _answer(copy) <= 99]
+    return {kind: written for kind, written in lines.items() if written}
 
 
 def to_numbers(line: str) -> Tensor:
