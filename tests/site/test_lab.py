@@ -157,6 +157,21 @@ def test_a_caption_typed_in_jupyterlab_is_drawn(browser, lab):
         assert "Traceback" not in canvas.inner_text()
 
 
+def test_films_typed_in_jupyterlab_get_a_list_and_an_unknown_one_gets_asked_back(browser, lab):
+    with ran(browser, lab, "ch04_2_user_interaction") as page:
+        box, screen = page.locator(".widget-textarea textarea"), page.locator(".widget-output")
+        recommend = page.get_by_role("button", name="推荐", exact=True)
+        box.fill("Toy Storyss")
+        recommend.click()
+        screen.get_by_text("没有找到“Toy Storyss”").wait_for()
+        box.fill("Toy Story\nAladdin")
+        page.locator(".widget-dropdown select").select_option("EASE")
+        recommend.click()
+        screen.get_by_text("没有找到").wait_for(state="detached")
+        screen.get_by_text(" 1. ").wait_for()
+        assert "Traceback" not in screen.inner_text()
+
+
 def test_an_error_in_a_notebook_is_seen(browser, lab):
     errors, pictures, text = run_all(browser, lab, "bad")
     assert (errors, pictures) == (1, 0)
