@@ -16,8 +16,9 @@ from aigc_lib.checks import check_tensor
 
 def drawing(x: Tensor) -> Tensor:
     """Where the edges are, whatever the colours, softened: (N, C, H, W) -> (N, 1, H, W)."""
-    down, across = (F.pad(x, (1, 1, 1, 1), mode="replicate").diff(dim=d) for d in (2, 3))
-    edges = (down[:, :, 1:, 1:-1].square() + across[:, :, 1:-1, 1:].square()).sum(1, keepdim=True).sqrt()
+    down = F.pad(x, (0, 0, 1, 1), mode="replicate").diff(dim=2).square()  # (N, C, H + 1, W)
+    across = F.pad(x, (1, 1, 0, 0), mode="replicate").diff(dim=3).square()  # (N, C, H, W + 1)
+    edges = (down[:, :, 1:] + down[:, :, :-1] + across[..., 1:] + across[..., :-1]).sum(1, keepdim=True).sqrt()
     return F.avg_pool2d(edges, 3, stride=1, padding=1)
 
 
@@ -29,7 +30,7 @@ def likeness(x: Tensor, training: Tensor, reach: int = 3, look: Callable[[Tensor
     target = _standard(look(training)).flatten(1).T
     best = torch.full((len(x), len(training)), -1.0)
     for view in (x, x.flip(-1)):
-        wide = F.pad(_standard(look(view)), (reach,) * 4)
+        wide = F.pad(_standard(look(view)), (reach,) * 4, mode="replicate")
         for down in range(2 * reach + 1):
             for right in range(2 * reach + 1):
                 moved = wide[..., down:down + x.shape[2], right:right + x.shape[3]].flatten(1)

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from matplotlib.font_manager import get_font
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from torch import Tensor
 
 from aigc_lib.checks import check_tensor
-from aigc_lib.style import FONT_FILE, missing_glyphs
+from aigc_lib.style import FONT_FILE
 
 VISIBLE_MARK = "人工智能生成"
 MARK_KEY = "AIGC"  # of the PNG text chunk
@@ -60,7 +61,8 @@ def paint(x: Tensor, palette: Sequence[tuple[int, int, int]], side: int) -> Imag
 
 def compose(x: Tensor, brand: Brand, slogan: str) -> Image.Image:
     """An ad of SIZE: picture (3, H, W), slogan, brand, and the visible mark. Raises ValueError for a slogan too long."""
-    if absent := missing_glyphs(slogan + brand.name):
+    absent = {character for character in slogan + brand.name if ord(character) not in get_font(FONT_FILE).get_charmap()}
+    if absent:
         raise ValueError(f"the course's font has no glyph for {'、'.join(sorted(absent))}; choose other words.")
     ink, main, _, paper = brand.palette
     ad = Image.new("RGB", SIZE, paper)
