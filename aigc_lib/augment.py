@@ -1,6 +1,7 @@
 """Spoil pictures so that a small data set lasts longer. Each function is ``f(x, generator)``, (B, C, H, W) -> same.
 
-All of them let gradients through, so a GAN's generator learns although its fakes are spoiled too: Zhao et al. 2020.
+All of them let gradients through, so a GAN's generator learns although its fakes are spoiled too: Zhao et al. 2020,
+who also cut holes, which needs longer training than this course has.
 """
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from aigc_lib.training import shift
 
-GROUP = 8  # neighbours in a batch that are moved alike, or get the same hole
+GROUP = 8  # neighbours in a batch that are moved alike
 
 
 def colours(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -26,17 +27,6 @@ def places(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
     return torch.cat([shift(part, generator) for part in x.split(GROUP)])
 
 
-def holes(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Blank a square of half the side in each group, anywhere, partly outside as well."""
-    height, width = x.shape[2:]
-    mask = torch.ones(len(x), 1, height, width, device=x.device, dtype=x.dtype)
-    for part in mask.split(GROUP):
-        top, left = (int(torch.randint(-side // 4, side - side // 4, (), generator=generator, device=x.device))
-                     for side in (height, width))
-        part[:, :, max(top, 0):top + height // 2, max(left, 0):left + width // 2] = 0
-    return x * mask
-
-
 def spoil(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """All three, one after the other."""
-    return holes(places(colours(x, generator), generator), generator)
+    """Both, one after the other."""
+    return places(colours(x, generator), generator)
