@@ -30,11 +30,11 @@ def likeness(x: Tensor, training: Tensor, reach: int = 3, look: Callable[[Tensor
     target = _standard(look(training)).flatten(1).T
     best = torch.full((len(x), len(training)), -1.0)
     for view in (x, x.flip(-1)):
-        wide = F.pad(_standard(look(view)), (reach,) * 4, mode="replicate")
+        wide = F.pad(look(view), (reach,) * 4, mode="replicate")
         for down in range(2 * reach + 1):
             for right in range(2 * reach + 1):
-                moved = wide[..., down:down + x.shape[2], right:right + x.shape[3]].flatten(1)
-                best = torch.maximum(best, moved @ target)
+                moved = _standard(wide[..., down:down + x.shape[2], right:right + x.shape[3]])
+                best = torch.maximum(best, moved.flatten(1) @ target)
     return best
 
 

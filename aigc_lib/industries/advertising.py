@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from matplotlib.font_manager import get_font
-from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, PngImagePlugin
 from torch import Tensor
 
 from aigc_lib.checks import check_tensor
@@ -22,6 +22,8 @@ MARK_KEY = "AIGC"  # of the PNG text chunk
 MARK_SHARE = 0.055  # height of the visible mark's letters; the standard wants 5 % of the shorter side
 SIZE = (210, 290)  # width and height of an ad, pixels
 ART = 186  # side of the picture in it
+PAPER = 0.94  # lightness from which on a pixel counts as white
+SOFTEN = 0.8  # pixels: a generator's grain would become specks of colour
 FINER = 2  # drawn so many times larger, then reduced: smooth edges
 
 
@@ -42,19 +44,16 @@ def kind_number(kind: str, kinds: Sequence[str]) -> int:
 def paint(x: Tensor, palette: Sequence[tuple[int, int, int]], side: int) -> Image.Image:
     """A picture (3, H, W) in [-1, 1] as flat areas of the palette, ``side`` pixels wide.
 
-    What is nearly white becomes the last colour, the paper. The rest is cut by lightness into equal shares of the
-    other colours: whatever the picture's own colours were, the ad has the brand's and no others.
+    What is nearly white becomes the last colour, the paper; the rest is cut by lightness into even steps for the
+    others. Whatever the picture's own colours were, the ad has the brand's and no others.
     """
     check_tensor(x, "picture", (3, None, None), -1.01, 1.01)
     pixels = ((x.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
-    large = Image.fromarray(pixels).convert("L").resize((side * FINER, side * FINER), Image.Resampling.BICUBIC)
-    lightness = np.asarray(large, np.float64) / 255
-    drawn = lightness < 0.94
-    if not drawn.any():
+    grey = Image.fromarray(pixels).convert("L").filter(ImageFilter.GaussianBlur(SOFTEN))
+    large = grey.resize((side * FINER, side * FINER), Image.Resampling.BICUBIC)
+    place = np.searchsorted(np.linspace(0, PAPER, len(palette))[1:], np.asarray(large, np.float64) / 255)
+    if (place == len(palette) - 1).all():
         raise ValueError("the picture is empty: nothing in it is darker than paper.")
-    inks = len(palette) - 1
-    limits = np.quantile(lightness[drawn], np.arange(1, inks) / inks)
-    place = np.where(drawn, np.searchsorted(limits, lightness), inks)
     painted = Image.fromarray(np.array(palette, np.uint8)[place])
     return painted.resize((side, side), Image.Resampling.BOX)
 
