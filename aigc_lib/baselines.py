@@ -38,10 +38,13 @@ class LinearCode:
 
 
 class GaussianPictures:
-    """One Gaussian a class in the space of the leading principal components; draws new pictures from it."""
+    """One Gaussian a class in the space of the leading principal components; draws new pictures from it.
 
-    def __init__(self, width: int = 64):
-        self.code = LinearCode(width)
+    code: another space in their place; has ``fit``, ``encode`` and ``decode`` as LinearCode has.
+    """
+
+    def __init__(self, width: int = 64, code: LinearCode | None = None):
+        self.code = code or LinearCode(width)
 
     def fit(self, x: Tensor, labels: Tensor) -> "GaussianPictures":
         z = self.code.fit(x).encode(x).double().numpy()

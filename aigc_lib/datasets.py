@@ -62,6 +62,19 @@ def load_fashion_mnist_full(split: str) -> tuple[Tensor, Tensor]:
     return _to_unit(pixels), torch.from_numpy(np.frombuffer(labels, np.uint8, offset=8).astype(np.int64))
 
 
+TWEMOJI_KINDS = ["吃喝", "动植物", "用品", "出行", "表情"]
+
+
+def load_twemoji() -> tuple[Tensor, Tensor, list[str]]:
+    """Twemoji graphics on white: x (N, 3, 32, 32) in [-1, 1], kinds (N,) in 0..4 (TWEMOJI_KINDS), English names.
+
+    886 pictures in Unicode's order, no two of which differ only by colour, mirror or a pixel's shift.
+    """
+    rows = [line.split("\t") for line in data_file("twemoji", "pictures.tsv").read_text(encoding="utf-8").splitlines()]
+    x = _to_unit(_read_sheet("twemoji", "pictures.webp", side=32, mode="RGB")[:len(rows)])[:, 0].permute(0, 3, 1, 2)
+    return x.contiguous(), torch.tensor([int(kind) for kind, _ in rows]), [name for _, name in rows]
+
+
 class Work(NamedTuple):
     """One row of the timeline of generative models."""
 
@@ -242,13 +255,13 @@ def _load_sheets(name: str, split: str, n: int | None, seed: int) -> tuple[Tenso
 
 
 def _to_unit(pixels: np.ndarray) -> Tensor:
-    """uint8 (N, H, W) -> float32 (N, 1, H, W) in [-1, 1]."""
+    """uint8 (N, ...) -> float32 (N, 1, ...) in [-1, 1]."""
     return torch.from_numpy(pixels.astype(np.float32)).div_(127.5).sub_(1)[:, None]
 
 
-def _read_sheet(name: str, path: str, side: int) -> np.ndarray:
-    """A sheet of square grey pictures, row by row -> uint8 (N, side, side)."""
+def _read_sheet(name: str, path: str, side: int, mode: str = "L") -> np.ndarray:
+    """A sheet of square pictures, row by row -> uint8 (N, side, side), or (N, side, side, 3) in mode "RGB"."""
     with Image.open(data_file(name, path)) as image:
-        sheet = np.asarray(image.convert("L"))
-    rows, columns = sheet.shape[0] // side, sheet.shape[1] // side
-    return sheet.reshape(rows, side, columns, side).swapaxes(1, 2).reshape(-1, side, side)
+        sheet = np.asarray(image.convert(mode))
+    rows, columns, colours = sheet.shape[0] // side, sheet.shape[1] // side, sheet.shape[2:]
+    return sheet.reshape(rows, side, columns, side, *colours).swapaxes(1, 2).reshape(-1, side, side, *colours)

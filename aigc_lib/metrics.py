@@ -20,21 +20,21 @@ from aigc_lib.networks import Classifier
 
 
 class ClassifierFeatures:
-    """What a trained ten-class ``Classifier`` makes of pictures: features to compare, and what it reads."""
+    """What a trained ``Classifier`` makes of pictures (N, *shape) in [-1, 1]: features to compare, and what it reads."""
 
-    def __init__(self, classifier: Classifier):
-        self.classifier = classifier.eval()
+    def __init__(self, classifier: Classifier, shape: tuple[int, int, int] = (1, 28, 28)):
+        self.classifier, self.shape = classifier.eval(), (None, *shape)
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> np.ndarray:
-        """Pictures (N, 1, 28, 28) in [-1, 1] -> features (N, 64)."""
-        check_tensor(x, "pictures", (None, 1, 28, 28))
+        """Pictures -> features (N, D)."""
+        check_tensor(x, "pictures", self.shape)
         return torch.cat([self.classifier.features(part) for part in x.cpu().split(500)]).double().numpy()
 
     @torch.no_grad()
     def classify(self, x: Tensor) -> Tensor:
-        """Pictures (N, 1, 28, 28) -> the likeliest label of each, (N,)."""
-        check_tensor(x, "pictures", (None, 1, 28, 28))
+        """The likeliest label of each picture, (N,)."""
+        check_tensor(x, "pictures", self.shape)
         return torch.cat([self.classifier(part).argmax(1) for part in x.cpu().split(500)])
 
     def accuracy(self, x: Tensor, labels: Tensor) -> float:
@@ -42,8 +42,8 @@ class ClassifierFeatures:
         return (self.classify(x) == labels.cpu()).float().mean().item()
 
     def shares(self, x: Tensor) -> np.ndarray:
-        """How the pictures spread over the classes, (10,), summing to 1; a collapsed generator misses some."""
-        return torch.bincount(self.classify(x), minlength=10).numpy() / len(x)
+        """How the pictures spread over the classes, summing to 1; a collapsed generator misses some."""
+        return torch.bincount(self.classify(x), minlength=self.classifier.head.out_features).numpy() / len(x)
 
 
 class PictureFeatures(ClassifierFeatures):

@@ -6,6 +6,8 @@ import torch
 from aigc_lib.networks import (
     Classifier,
     ConditionalMLP,
+    ConvDecoder,
+    ConvEncoder,
     LabelEmbedding,
     LabelledMLP,
     PictureDiscriminator,
@@ -58,6 +60,14 @@ def test_shapes_of_the_rest():
     assert x.shape == (4, 1, 28, 28)
     assert PictureDiscriminator(width=8, n_classes=3)(x, torch.tensor([0, 1, 2, 0])).shape == (4,)
     assert Classifier()(x).shape == (4, 10) and Classifier().features(x).shape == (4, 64)
+
+
+def test_colour_pictures_of_side_32():
+    x = PictureGenerator(6, width=8, n_classes=3, channels=3, side=32)(torch.randn(4, 6), torch.tensor([0, 1, 2, -1]))
+    assert x.shape == (4, 3, 32, 32)
+    assert PictureDiscriminator(width=8, n_classes=3, channels=3)(x, torch.tensor([0, 1, 2, 0])).shape == (4,)
+    assert Classifier(5, n_features=7, channels=3).features(x).shape == (4, 7)
+    assert ConvDecoder(6, width=8, channels=3, side=32)(ConvEncoder(6, 8, channels=3, side=32)(x)).shape == x.shape
 
 
 def test_the_score_of_one_picture_ignores_the_rest_of_the_batch():
