@@ -5,6 +5,7 @@ Pictures are float32 tensors (N, C, H, W) in [-1, 1], labels int64 (N,).
 
 import csv
 import gzip
+import json
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -88,6 +89,18 @@ def load_tang_quatrains() -> list[Poem]:
     """Quatrains of the Complete Tang Poems in simplified characters, in the collection's order."""
     lines = data_file("tang_quatrains", "poems.txt").read_text(encoding="utf-8").splitlines()
     return [Poem(*line.split("\t")) for line in lines]
+
+
+def load_hanzi_strokes() -> dict[str, list[np.ndarray]]:
+    """Each character's strokes in writing order: the path of the brush as points (P, 2), right and down in 0..1.
+
+    From hanzi-writer-data, which drew the paths through the strokes of Arphic's fonts; the em square there is
+    1024 wide, its top at 900.
+    """
+    lines = data_file("hanzi_strokes", "medians.tsv").read_text(encoding="utf-8").splitlines()
+    rows = (line.split("\t") for line in lines if not line.startswith("#"))
+    return {character: [(np.array(points) * (1, -1) + (0, 900)) / 1024 for points in json.loads(medians)]
+            for character, medians in rows}
 
 
 class News(NamedTuple):

@@ -6,6 +6,7 @@ import time
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -169,6 +170,17 @@ def test_quatrains_are_four_lines_of_five_and_unique():
     assert len(poems) == len({poem.text for poem in poems}) == 3083
     assert all(re.fullmatch("(?:[一-龥]{5}，[一-龥]{5}。){2}", poem.text) for poem in poems)
     assert Poem("朱斌", "白日依山尽，黄河入海流。欲穷千里目，更上一层楼。") in poems  # first under that name there
+
+
+def test_strokes_of_the_numerals():
+    strokes = datasets.load_hanzi_strokes()
+    counts = {"一": 1, "二": 2, "三": 3, "四": 5, "五": 4, "六": 4, "七": 2, "八": 2, "九": 2, "十": 2}
+    assert {character: len(lines) for character, lines in strokes.items()} == counts
+    points = np.concatenate([line for lines in strokes.values() for line in lines])
+    assert points.shape[1] == 2 and points.min() > 0 and points.max() < 1
+    across, down = strokes["十"]
+    assert np.ptp(across[:, 0]) > 3 * np.ptp(across[:, 1]) and across[0, 0] < across[-1, 0]
+    assert np.ptp(down[:, 1]) > 3 * np.ptp(down[:, 0]) and down[0, 1] < down[-1, 1]  # downwards is positive
 
 
 def test_loader_refuses_a_damaged_picture(tmp_path, monkeypatch):

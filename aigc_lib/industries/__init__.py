@@ -1,0 +1,1 @@
+"""One module an industry: domain engines, renderers and reports. No model code lives here."""
