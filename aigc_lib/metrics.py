@@ -20,21 +20,22 @@ from aigc_lib.networks import Classifier
 
 
 class ClassifierFeatures:
-    """What a trained ten-class ``Classifier`` makes of pictures: features to compare, and what it reads."""
+    """What a trained ``Classifier`` makes of pictures: features to compare, and what it reads."""
 
     def __init__(self, classifier: Classifier):
         self.classifier = classifier.eval()
+        self.shape = (None, classifier.body[0].in_channels, 28, 28)
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> np.ndarray:
-        """Pictures (N, 1, 28, 28) in [-1, 1] -> features (N, 64)."""
-        check_tensor(x, "pictures", (None, 1, 28, 28))
+        """Pictures (N, C, 28, 28) in [-1, 1] -> features (N, 64)."""
+        check_tensor(x, "pictures", self.shape)
         return torch.cat([self.classifier.features(part) for part in x.cpu().split(500)]).double().numpy()
 
     @torch.no_grad()
     def classify(self, x: Tensor) -> Tensor:
-        """Pictures (N, 1, 28, 28) -> the likeliest label of each, (N,)."""
-        check_tensor(x, "pictures", (None, 1, 28, 28))
+        """Pictures (N, C, 28, 28) -> the likeliest label of each, (N,)."""
+        check_tensor(x, "pictures", self.shape)
         return torch.cat([self.classifier(part).argmax(1) for part in x.cpu().split(500)])
 
     def accuracy(self, x: Tensor, labels: Tensor) -> float:
