@@ -75,6 +75,17 @@ def test_stroke_times_are_those_of_the_clip_compared():
     assert pen.stroke_times(only_first, truth)[0, :3].tolist() == pytest.approx([1, 7, 7], abs=0.01)
 
 
+def test_greyness_counts_doubt_about_when_not_the_edge_of_strokes():
+    sharp = pen.write_clips(CROSS)
+    assert ((sharp > -1) & (sharp < 1)).any()
+    undecided = sharp.clone()
+    undecided[:, 0] = -1 + (sharp[:, 1] + 1) / 2  # the first frame shows half of everything
+    assert pen.greyness(undecided).item() == pytest.approx(((sharp[0, 1] + 1) / 2).sum().item() / 4, rel=1e-4)
+    third = clip_of([[1, 0]], [[1, 1]])
+    assert pen.greyness(third).item() == 0
+    assert pen.greyness(sharp).item() < 0.05 * pen.greyness(undecided).item()
+
+
 def test_order_is_counted_in_pairs():
     nan = float("nan")
     pairs, whole = pen.in_order(torch.tensor([[1, 2, 3, 4, 5, 6], [1, 3, 2, nan, nan, nan], [2, nan, nan, nan, nan, nan],

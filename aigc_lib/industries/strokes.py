@@ -118,7 +118,8 @@ def one_piece(clips: Tensor) -> Tensor:
     """
     ink = _ink(clips)
     new = (torch.diff(ink, dim=1, prepend=torch.zeros_like(ink[:, :1])) > 0.5).numpy()
-    return torch.tensor([np.mean([_largest(frame) for frame in clip if frame.sum() > 2] or [0.0]) for clip in new])
+    shares = [np.mean([_largest(frame) for frame in clip if frame.sum() > 2] or [0.0]) for clip in new]
+    return torch.tensor(np.array(shares), dtype=torch.float32)
 
 
 def _largest(new: np.ndarray) -> float:
@@ -139,6 +140,17 @@ def stroke_times(clips: Tensor, truth: Tensor) -> Tensor:
     seen = own * (darkest > 0.25)
     times = torch.where(seen.sum((2, 3)) > 0, 1 + (seen * waiting).sum((2, 3)) / seen.sum((2, 3)).clamp(min=1e-6), FRAMES + 1)
     return torch.where(own.sum((2, 3)) > 0, times, torch.nan)
+
+
+def greyness(clips: Tensor) -> Tensor:
+    """How undecided a clip is: p (1 - p), summed over pixels and frames, p being how much of a pixel's ink is there: (N,).
+
+    0 where every pixel gets all its ink at once; the pixel's own darkness, grey at a stroke's edge, does not count.
+    """
+    ink = _ink(clips)
+    darkest = ink.amax(1, keepdim=True)
+    there = ink / darkest.clamp(min=1e-6)
+    return (darkest * there * (1 - there)).sum((1, 2, 3))
 
 
 def in_order(times: Tensor) -> tuple[Tensor, Tensor]:
