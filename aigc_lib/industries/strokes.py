@@ -213,5 +213,6 @@ def _draw_exercise(axis: Axes, exercise: Exercise, strokes: Sequence[np.ndarray]
         axis.plot(*stroke.T, color=COLORS["baseline" if marked else "data"], linewidth=6 if marked else 3, linestyle="-",
                   solid_capstyle="round", solid_joinstyle="round")
         if answers:
-            axis.annotate(str(k), stroke[0], fontsize=8, ha="center", va="center", color="white", fontweight="bold",
+            back = stroke[0] - stroke[1]  # beside the start, so that strokes that start together stay apart
+            axis.annotate(str(k), stroke[0] + 0.06 * back / np.linalg.norm(back), fontsize=8, ha="center", va="center", color="white",
                           bbox={"boxstyle": "circle,pad=0.15", "facecolor": COLORS["second"], "edgecolor": "none"})
