@@ -56,7 +56,7 @@ def write_strokes(strokes: Sequence[np.ndarray], n: int, seed: int = 0, hand: Ha
 def write_clips(strokes: Sequence[np.ndarray], n: int = 1, seed: int = 0, hand: Hand = EXACT) -> Tensor:
     """A character n times, stroke by stroke: (n, FRAMES, 28, 28) in [-1, 1]. ValueError for more than FRAMES strokes.
 
-    The hand EXACT writes what the data say, each time the same: the renderer that is always right.
+    The hand EXACT writes what the data say, each time the same: the renderer that is right wherever the data are.
     """
     if not 1 <= len(strokes) <= FRAMES:
         raise ValueError(f"a clip shows 1 to {FRAMES} strokes, got {len(strokes)}.")
