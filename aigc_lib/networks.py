@@ -183,9 +183,9 @@ class UNet(nn.Module):
 
 
 class Translator(nn.Module):
-    """A ``UNet`` with a ``given`` picture as a GAN's generator: ``f(z, cond)``, z (B, H*W) is laid out as a picture.
+    """A ``UNet`` with a ``given`` picture as a GAN's generator: ``f(z, cond)``, z (B, C*H*W) is laid out as a picture.
 
-    The output is squashed into [-1, 1]. With z = 0 it is a plain map from picture to picture.
+    C are the channels of the UNet. The output is squashed into [-1, 1]. With z = 0 it is a plain map from picture to picture.
     """
 
     def __init__(self, unet: UNet):
@@ -193,7 +193,7 @@ class Translator(nn.Module):
         self.unet = unet
 
     def forward(self, z: Tensor, cond: Tensor) -> Tensor:
-        return self.unet(z.view(-1, 1, *cond.shape[2:]), z.new_zeros(len(z)), cond).tanh()
+        return self.unet(z.view(len(z), -1, *cond.shape[2:]), z.new_zeros(len(z)), cond).tanh()
 
 
 class ConvEncoder(nn.Module):

@@ -70,6 +70,18 @@ def test_colour_pictures_of_side_32():
     assert ConvDecoder(6, width=8, channels=3, side=32)(ConvEncoder(6, 8, channels=3, side=32)(x)).shape == x.shape
 
 
+def test_pictures_may_have_several_channels():
+    clip = PictureGenerator(6, width=8, channels=5)(torch.randn(2, 6))
+    assert clip.shape == (2, 5, 28, 28)
+    assert ConvDecoder(4, width=8, channels=5)(torch.randn(2, 4)).shape == clip.shape
+    assert ConvEncoder(3, width=8, channels=5)(clip).shape == (2, 3)
+    assert PictureDiscriminator(width=8, channels=5)(clip).shape == (2,)
+    assert PictureDiscriminator(width=8, channels=5, given=1)(clip, clip[:, :1]).shape == (2,)
+    assert Classifier(channels=5)(clip).shape == (2, 10)
+    unet = UNet(channels=5, widths=(8, 8), blocks=(1, 1), given=1)
+    assert Translator(unet)(torch.randn(2, 5 * 784), clip[:, :1]).shape == clip.shape
+
+
 def test_the_score_of_one_picture_ignores_the_rest_of_the_batch():
     network = PictureDiscriminator(width=8)
     x = torch.randn(4, 1, 28, 28)
