@@ -1,11 +1,12 @@
 """Autoencoders: squeeze an example through a narrow code, then rebuild it.
 
 ``Autoencoder`` learns to rebuild (Rumelhart, Hinton & Williams 1986), from spoiled inputs if asked
-(denoising: Vincent et al. 2008). ``VAE`` also gives the code a known distribution, so that new
+(denoising: Vincent et al. 2008). ``MultinomialAutoencoder`` rebuilds a set of chosen things. ``VAE`` also gives the code a known distribution, so that new
 examples can be drawn (Kingma & Welling 2013).
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -35,6 +36,36 @@ class Autoencoder(nn.Module):
     def score(self, x: Tensor) -> Tensor:
         """Reconstruction error of each example (B,), the usual measure of how unfamiliar it is."""
         return (self.decode(self.encode(x)) - x).square().flatten(1).mean(1)
+
+
+class MultinomialAutoencoder(Autoencoder):
+    """For sets of things chosen, x (B, I) of 0 and 1: softmax(decode(z)) is the chance that the next choice is i.
+
+    encoder: (B, I) -> (B, D), gets x with length 1; decoder: (B, D) -> (B, I). hide: share of the choices that
+    are hidden from the encoder while training, all of which the decoder must still name; so it learns to add
+    what is missing, not to copy. The denoising autoencoder Mult-DAE of Liang et al. 2018.
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, hide: float = 0.5):
+        super().__init__(encoder, decoder)
+        self.hide = hide
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.encoder(F.normalize(x, dim=1))
+
+    def loss(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """-log p of the choices in nats a user, the constant of the multinomial left out."""
+        shown = x * (torch.rand(x.shape, generator=generator, device=x.device) >= self.hide)
+        return -(x * self.decode(self.encode(shown)).float().log_softmax(1)).sum(1).mean()
+
+    @torch.no_grad()
+    def scores(self, x: Tensor) -> Tensor:
+        """Log chance of each thing to be the next choice, (B, I)."""
+        return self.decode(self.encode(x)).log_softmax(1)
+
+    def score(self, x: Tensor) -> Tensor:
+        """Nats a choice (B,): how unfamiliar each example is. Without any choice, 0."""
+        return -(x * self.scores(x)).sum(1) / x.sum(1).clamp(min=1)
 
 
 class VAE(nn.Module):

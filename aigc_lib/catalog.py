@@ -38,11 +38,14 @@ class DamagedData(ValueError):
 
 @dataclass(frozen=True)
 class File:
-    """One file of a data set; `sha256` and `bytes` are of the decompressed content if `gzip`."""
+    """One file of a data set; `sha256` and `bytes` are of the decompressed content if `gzip`.
+
+    `bytes` is 0 where the size is not known; the checksum alone decides then.
+    """
 
     path: str
     sha256: str
-    bytes: int
+    bytes: int = 0
     url: str = ""
     gzip: bool = False  # archives are compressed anew on their way, the content stays the same
 
@@ -195,4 +198,4 @@ def _is_whole(path: Path, file: File, mtime_ns: int) -> bool:
                 size += len(chunk)
     except (EOFError, gzip.BadGzipFile, zlib.error):
         return False
-    return size == file.bytes and digest.hexdigest() == file.sha256
+    return file.bytes in (0, size) and digest.hexdigest() == file.sha256
