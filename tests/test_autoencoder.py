@@ -8,7 +8,7 @@ from torch import nn
 
 from aigc_lib.autoencoder import VAE, Autoencoder
 from aigc_lib.baselines import LinearCode
-from aigc_lib.networks import ConvDecoder, ConvEncoder
+from aigc_lib.networks import ControlEmbedding, ConvDecoder, ConvEncoder, PictureGenerator
 from aigc_lib.training import train
 
 
@@ -84,3 +84,16 @@ def test_same_seed_same_samples():
     vae = VAE(ConvEncoder(8), ConvDecoder(4), 4)
     assert torch.equal(vae.generate(5, seed=1), vae.generate(5, seed=1))
     assert not torch.equal(vae.generate(5, seed=1), vae.generate(5, seed=2))
+
+
+def test_a_vae_can_be_told_what_to_decode():
+    """x is a bright or a dark picture by its control: the decoder takes that from the control, not from the code."""
+    torch.manual_seed(0)
+    cond = torch.rand(200, 1) * 2 - 1
+    x = 0.8 * cond.view(-1, 1, 1, 1).expand(-1, 1, 28, 28).contiguous()
+    vae = VAE(ConvEncoder(4, width=8), PictureGenerator(2, width=8, condition=ControlEmbedding(1, 16)), 2)
+    for _ in train(vae, (x, cond), 150, batch_size=50, lr=3e-3, seed=0):
+        pass
+    with torch.no_grad():
+        bright, dark = (vae.decode(torch.randn(20, 2), torch.full((20, 1), c)).mean() for c in (0.9, -0.9))
+    assert bright > 0.4 and dark < -0.4
