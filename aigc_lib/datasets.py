@@ -73,7 +73,7 @@ class Plumes(NamedTuple):
 
 
 def load_plumes() -> Plumes:
-    """400 simulated smoke plumes (模拟), each seen 0.4, 0.8, ... 4.0 seconds after the source was opened."""
+    """300 simulated smoke plumes (模拟), each seen 0.4, 0.8, ... 4.0 seconds after the source was opened."""
     with data_file("plumes", "controls.csv").open(encoding="utf-8", newline="") as file:
         settings = torch.tensor([[float(row[k]) for k in ("source", "wind", "buoyancy")] for row in csv.DictReader(file)],
                                 dtype=torch.float64)

@@ -6,6 +6,8 @@ Arrays are (rows, columns) with row 0 at the floor; pictures have row 0 on top.
 """
 
 import math
+import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ from scipy.ndimage import map_coordinates, zoom
 SECONDS, FRAMES, SIDE = 4.0, 10, 28  # of a recorded simulation: how long, how many pictures, and their size
 CELLS, STEPS = 56, 60  # cells a side, and time steps; a pixel is the mean of 2 x 2 cells
 SOURCE_HEIGHT, SOURCE_RADIUS = 0.12, 0.08
+LONGEST = 30  # seconds that the solver may be asked for
 MARGIN = 10  # cells that a particle may cross in one step
 EDGES = {"smoke": ("edge", "constant"), "air": ("constant", "wrap")}  # what lies beyond the rows, the columns
 
@@ -90,6 +93,8 @@ def _advect(field: np.ndarray, kind: str, du: np.ndarray, dv: np.ndarray) -> np.
     there = np.clip(here - way, 0, last)
     once = map_coordinates(grid, there, order=1)
     back = map_coordinates(_surround(once, kind), np.clip(here + way, 0, last), order=1)
+    if np.abs(way).max() > MARGIN:
+        raise ValueError(f"空气一步走了 {np.abs(way).max():.0f} 格，求解器算不准：风或浮力太大了。")
     y, x = there.astype(int)
     corners = np.stack([grid[y, x], grid[y + 1, x], grid[y, x + 1], grid[y + 1, x + 1]])
     return np.clip(once + (field - back) / 2, corners.min(0), corners.max(0))  # no new highs and lows
@@ -127,11 +132,14 @@ def simulate(source: float, wind: float, buoyancy: float, seed: int, cells: int 
     """The solver: pictures (frames, 28, 28) of smoke density in [0, 1], evenly spaced up to ``seconds``.
 
     seed: of the eddies that were in the air before. cells: a multiple of 28, the grid's side; the time step
-    shrinks with the cells. Controls outside the trained ranges will do: physics needs no training.
+    shrinks with the cells. Controls outside the trained ranges will do, as physics needs no training; ValueError
+    with a Chinese sentence for those that make no sense.
     """
-    if cells % SIDE or frames < 1 or not (np.isfinite([source, wind, buoyancy, seconds]).all() and seconds > 0):
-        raise ValueError(f"cells must be a multiple of {SIDE}, frames at least 1, the controls finite and seconds above "
-                         f"0, got cells={cells}, frames={frames}, {source=}, {wind=}, {buoyancy=}, {seconds=}.")
+    if cells % SIDE or frames < 1:
+        raise ValueError(f"cells must be a multiple of {SIDE} and frames at least 1, got {cells} and {frames}.")
+    if not (0 <= source <= 1 and 0 < seconds <= LONGEST and math.isfinite(wind) and math.isfinite(buoyancy)):
+        raise ValueError(f"求解器要烟源在 0 到 1 之间、时刻在 0 到 {LONGEST} 秒之间、风和浮力是有限的数；"
+                         f"现在是 {source:g}、{seconds:g}、{wind:g}、{buoyancy:g}。")
     every = math.ceil(round(seconds / SECONDS * STEPS * cells / CELLS) / frames)  # steps a picture
     dt = seconds / frames / every
     u, v = restless_air(seed, cells)
@@ -149,8 +157,24 @@ def picture(smoke: np.ndarray) -> np.ndarray:
     return smoke.reshape(SIDE, block, SIDE, block).mean((1, 3))[::-1]
 
 
+def answer(source: float, wind: float, buoyancy: float, seconds: float, seed: int,
+           generate: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, str]:
+    """What a slider gets: pictures (N, 28, 28) in [0, 1] and a Chinese sentence on how far to trust them.
+
+    Within the trained ranges the generator draws several times, ``generate(controls (4,)) -> (N, 28, 28)``, and
+    the sentence says how far they differ; outside it is not asked, and the solver computes one picture.
+    """
+    try:
+        check_controls(np.array([source, wind, buoyancy, seconds]))
+    except ValueError as refusal:
+        start = time.perf_counter()
+        solved = simulate(source, wind, buoyancy, seed, frames=1, seconds=seconds)
+        return solved, f"{refusal}改用求解器，算了 {time.perf_counter() - start:.2f} 秒。"
+    drawn = generate(np.array([source, wind, buoyancy, seconds]))
+    return drawn, f"同样的控制，生成器画了 {len(drawn)} 次，每个像素平均晃动 {drawn.std(0).mean():.1%}（满量程）。"
+
+
 FIRE = np.array([[8, 8, 16], [60, 14, 20], [150, 30, 16], [220, 84, 16], [250, 160, 40], [255, 232, 150], [255, 255, 240]])
-SMOKE = np.array([[24, 34, 50], [236, 236, 232]])
 
 
 def render(frames: np.ndarray, palette: np.ndarray = FIRE, scale: int = 5, levels: int = 24) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Make data/plumes/ with the fluid solver PhiFlow 3.4.0 (MIT): simulated smoke under random controls.
 
     pip install phiflow==3.4.0 scipy pillow
-    PYTHONPATH=. python data/prepare/plumes.py [FIRST LAST]      (about an hour on one core)
+    PYTHONPATH=. python data/prepare/plumes.py [FIRST LAST]      (about half an hour on one core)
 
 Each simulation has its own controls and its own eddies, both drawn from its number. The scene is that of
 aigc_lib/industries/plumes.py, which also gives the eddies and the source; the solver is PhiFlow's. With FIRST
@@ -36,7 +36,7 @@ from aigc_lib.industries.plumes import CELLS, CONTROLS, FRAMES, SECONDS, STEPS, 
 
 TARGET = Path(__file__).resolve().parents[1] / "plumes"
 PARTS = Path(tempfile.gettempdir()) / "plumes"
-SIMULATIONS = 400
+SIMULATIONS = 300
 BOX = Box(x=1, y=1)
 
 
