@@ -136,4 +136,4 @@ def test_our_solver_agrees_with_the_one_that_made_the_data():
     for number in (0, 1):
         ours = torch.from_numpy(simulate(*data.controls[number, 0, :3].tolist(), seed=number)).float() * 2 - 1
         likeness = [torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1] for a, b in zip(ours, data.frames[number, :, 0])]
-        assert likeness[0] > 0.97 and likeness[4] > 0.9, likeness
+        assert likeness[0] > 0.99 and likeness[4] > 0.8, likeness
