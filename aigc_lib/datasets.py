@@ -75,6 +75,28 @@ def load_twemoji() -> tuple[Tensor, Tensor, list[str]]:
     return x.contiguous(), torch.tensor([int(kind) for kind, _ in rows]), [name for _, name in rows]
 
 
+class Plumes(NamedTuple):
+    """Simulated smoke: frames (S, 10, 1, 28, 28) in [-1, 1], and their controls (S, 10, 4), float64.
+
+    The controls are source (corridor widths), wind (widths a second), buoyancy (heights a second squared), and
+    time (seconds); the first three belong to the simulation.
+    """
+
+    frames: Tensor
+    controls: Tensor
+
+
+def load_plumes() -> Plumes:
+    """300 simulated smoke plumes (模拟), each seen 0.4, 0.8, ... 4.0 seconds after the source was opened."""
+    with data_file("plumes", "controls.csv").open(encoding="utf-8", newline="") as file:
+        settings = torch.tensor([[float(row[k]) for k in ("source", "wind", "buoyancy")] for row in csv.DictReader(file)],
+                                dtype=torch.float64)
+    frames = [_to_unit(_read_sheet("plumes", f"frame_{i}.webp", side=28)) for i in range(1, 11)]
+    times = torch.arange(1, 11, dtype=torch.float64).mul(0.4).expand(len(settings), -1)
+    steady = settings[:, None].expand(-1, 10, -1)
+    return Plumes(torch.stack(frames, dim=1), torch.cat([steady, times[..., None]], dim=2))
+
+
 class Work(NamedTuple):
     """One row of the timeline of generative models."""
 

@@ -77,6 +77,26 @@ def peak_signal_to_noise(a: Tensor, b: Tensor, peak: float = 2.0) -> float:
     return (10 * torch.log10(peak**2 / error)).mean().item()
 
 
+def power_spectrum(x: Tensor) -> np.ndarray:
+    """Mean power of pictures (N, C, H, W) at 1, 2, ... H // 2 waves a picture, whatever their direction.
+
+    A Hann window keeps the jump from one edge to the other out of it. Square pictures only.
+    """
+    check_tensor(x, "pictures", (None, None, None, x.shape[-2]))
+    side = x.shape[-1]
+    window = torch.hann_window(side, periodic=False)
+    x = (x.float() - x.float().mean((2, 3), keepdim=True)) * window * window[:, None]
+    power = torch.fft.fft2(x).abs().square().mean((0, 1)).numpy()
+    waves = np.fft.fftfreq(side, 1 / side)
+    ring = np.hypot(waves, waves[:, None]).round().astype(int)
+    return np.bincount(ring.ravel(), power.ravel())[1:side // 2 + 1] / np.bincount(ring.ravel())[1:side // 2 + 1]
+
+
+def spectrum_gap(a: Tensor, b: Tensor) -> float:
+    """How far two sets of pictures lie apart in power, in dB, as a mean over wavelengths; 3 dB is a factor of 2."""
+    return float(np.abs(10 * np.log10(power_spectrum(a) / power_spectrum(b))).mean())
+
+
 class Fidelity(NamedTuple):
     """precision, density: are generated examples near real ones; recall, coverage: are real ones reached."""
 

@@ -42,6 +42,21 @@ class LabelEmbedding(nn.Module):
         return self.table(torch.where(label < 0, self.n_classes, label))
 
 
+class ControlEmbedding(nn.Module):
+    """A vector for some numbers, each scaled to [-1, 1], in place of a label. (B, K) float -> (B, D)."""
+
+    def __init__(self, n_controls: int, dim: int, width: int = 64):
+        super().__init__()
+        self.n_controls = n_controls
+        self.body = mlp([n_controls, width, dim])
+
+    def forward(self, controls: Tensor | None, batch: int) -> Tensor:
+        if controls is None or controls.shape != (batch, self.n_controls):
+            raise ValueError(f"this network is steered by {self.n_controls} numbers: pass cond of shape ({batch}, "
+                             f"{self.n_controls}), found {None if controls is None else tuple(controls.shape)}.")
+        return self.body(controls)
+
+
 class LabelledMLP(nn.Module):
     """An ``mlp`` that also sees a label: ``f(x, cond)`` with x (B, sizes[0]) -> (B, sizes[-1]), or (B,) for a score.
 
@@ -240,13 +255,16 @@ def start_lively(network: nn.Module) -> None:
 
 
 class PictureGenerator(nn.Module):
-    """A GAN's generator: ``f(z, cond)`` with z (B, D) -> pictures (B, channels, side, side) in [-1, 1]."""
+    """A GAN's generator: ``f(z, cond)`` with z (B, D) -> pictures (B, channels, side, side) in [-1, 1].
+
+    condition: embeds cond in place of a label table, ``f(cond, B)`` -> (B, 16), such as a ``ControlEmbedding``.
+    """
 
     def __init__(self, latent_dim: int, width: int = 32, n_classes: int = 0, context: int = 128,
-                 channels: int = 1, side: int = 28):
+                 channels: int = 1, side: int = 28, condition: nn.Module | None = None):
         super().__init__()
         self.shape = 2 * width, side // 4, side // 4
-        self.label = LabelEmbedding(n_classes, 16)  # quieter than z, or each class has one picture
+        self.label = condition or LabelEmbedding(n_classes, 16)  # quieter than z, or each class has one picture
         self.style = mlp([latent_dim + 16, context, context])
         self.start = nn.Linear(context, 2 * width * (side // 4) ** 2)
         self.coarse = nn.ModuleList(ResBlock(2 * width, context) for _ in range(2))
@@ -269,10 +287,11 @@ class PictureDiscriminator(nn.Module):
 
     No normalisation: it would let one picture's score depend on the rest of the batch. The label
     enters as a projection (Miyato & Koyama 2018). given: channels of a picture (B, given, 28, 28) that is
-    passed as cond and looked at beside x (Isola et al. 2017).
+    passed as cond and looked at beside x (Isola et al. 2017). condition: as in ``PictureGenerator``, -> (B, 128).
     """
 
-    def __init__(self, width: int = 32, n_classes: int = 0, given: int = 0, channels: int = 1):
+    def __init__(self, width: int = 32, n_classes: int = 0, given: int = 0, channels: int = 1,
+                 condition: nn.Module | None = None):
         super().__init__()
         self.given = given
         self.body = nn.Sequential(
@@ -281,10 +300,11 @@ class PictureDiscriminator(nn.Module):
             nn.Conv2d(2 * width, 4 * width, 3, stride=2, padding=1), nn.LeakyReLU(0.2),      # (B, 4W, 4, 4)
             nn.Flatten(), nn.Linear(64 * width, 128), nn.LeakyReLU(0.2),
         )
-        self.label = LabelEmbedding(n_classes, 128)
+        self.label = condition or LabelEmbedding(n_classes, 128)
         self.score = nn.Linear(128, 1)
         start_lively(self)
-        nn.init.normal_(self.label.table.weight, std=0.1)  # first real or fake, then which kind
+        if condition is None:
+            nn.init.normal_(self.label.table.weight, std=0.1)  # first real or fake, then which kind
 
     def forward(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
         if self.given:

@@ -18,6 +18,8 @@ from aigc_lib.metrics import (
     modes_reached,
     nearest,
     peak_signal_to_noise,
+    power_spectrum,
+    spectrum_gap,
 )
 from aigc_lib.networks import Classifier
 from aigc_lib.training import shift, train
@@ -179,3 +181,18 @@ def test_shift_moves_at_most_two_pixels_and_keeps_the_size():
     x[..., 4, 4] = 1
     places = {tuple(shift(x, torch.Generator().manual_seed(i)).nonzero()[0, 2:].tolist()) for i in range(200)}
     assert places == {(i, j) for i in range(2, 7) for j in range(2, 7)}
+
+
+def test_a_wave_has_its_power_at_its_wave_number():
+    across = torch.arange(28) / 28
+    for k in (2, 5, 11):
+        wave = torch.cos(2 * torch.pi * k * across).expand(3, 1, 28, 28)
+        power = power_spectrum(wave)
+        assert power.shape == (14,) and power.argmax() == k - 1
+        assert np.allclose(power, power_spectrum(wave.transpose(2, 3)), rtol=1e-3)  # whatever its direction
+
+
+def test_twice_the_amplitude_is_six_decibels():
+    x = torch.randn(50, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    assert spectrum_gap(2 * x, x) == pytest.approx(20 * np.log10(2), abs=1e-4)
+    assert spectrum_gap(x, x) == 0

@@ -6,6 +6,7 @@ import torch
 from aigc_lib.networks import (
     Classifier,
     ConditionalMLP,
+    ControlEmbedding,
     ConvDecoder,
     ConvEncoder,
     LabelEmbedding,
@@ -118,3 +119,20 @@ def test_a_given_picture_reaches_translator_and_discriminator():
         judge(out)
     with pytest.raises(ValueError, match="found \\(2, 1, 14, 14\\)"):
         judge(out, given[..., :14, :14])
+
+
+def test_controls_reach_picture_and_score():
+    torch.manual_seed(0)
+    generator = PictureGenerator(8, width=8, condition=ControlEmbedding(4, 16))
+    discriminator = PictureDiscriminator(width=8, condition=ControlEmbedding(4, 128))
+    z, controls = torch.randn(1, 8).expand(2, -1), torch.tensor([[0.0, 0, 0, 0], [0.0, 0, 0, 1]])
+    x = generator(z, controls)
+    assert x.shape == (2, 1, 28, 28) and (x[0] - x[1]).abs().mean() > 1e-3
+    scores = discriminator(x[:1].expand(2, -1, -1, -1), controls)
+    assert scores.shape == (2,) and scores[0] != scores[1]
+
+
+@pytest.mark.parametrize("wrong", [None, torch.zeros(2, 3), torch.zeros(3, 4)])
+def test_missing_controls_are_asked_for(wrong):
+    with pytest.raises(ValueError, match="4 numbers"):
+        PictureGenerator(8, width=8, condition=ControlEmbedding(4, 16))(torch.zeros(2, 8), wrong)
