@@ -126,4 +126,23 @@ def test_the_sheet_leaves_the_stroke_out_and_the_answers_put_it_in():
     assert [len(pen_lines(axis)) for axis in told.axes[:2]] == [2, 2]
     assert [axis.get_title(loc="left") for axis in told.axes[:2]] == ["1. 第 2 笔", "2. 第 1 笔"]
     assert [line.get_linewidth() for line in pen_lines(asked.axes[1])] == [6, 3]
-    assert "2" not in asked.axes[0].get_title(loc="left") and not asked.axes[1].texts
+    assert asked.axes[0].get_title(loc="left") == "1. “十”缺第几笔？" and not asked.axes[1].texts
+    assert [text.get_text() for text in told.axes[0].texts] == ["1", "2"]
+
+
+def test_stroke_numbers_stay_apart_and_near_their_strokes():
+    for lines in STROKES.values():
+        places = np.array(pen.number_places(lines))
+        gaps = np.linalg.norm(places[:, None] - places, axis=2) + np.eye(len(lines))
+        assert gaps.min() > 0.1
+        for line, place in zip(lines, places):
+            dense = np.concatenate([np.linspace(p, q, 20) for p, q in zip(line[:-1], line[1:])])
+            assert np.linalg.norm(dense - place, axis=1).min() < 0.07
+    apart = [np.array([[0, 0], [0, 1.0]]), np.array([[0.5, 0], [0.5, 1]])]
+    assert np.allclose(pen.number_places(apart), [[0, -0.06], [0.5, -0.06]])  # nothing in the way: beside the start
+
+
+def test_print_is_the_courses_font():
+    x = pen.print_characters("课A课", 23)
+    assert x.shape == (3, 1, 28, 28) and x.min() == -1 and x.max() == 1
+    assert torch.equal(x[0], x[2]) and (x[0] > 0).sum() > (x[1] > 0).sum() > 20

@@ -9,12 +9,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
-from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from aigc_lib.checks import check_tensor
-from aigc_lib.industries.strokes import SIDE, write_strokes
-from aigc_lib.style import COLORS, FONT_FILE, use_style
+from aigc_lib.industries.strokes import SIDE, print_characters, write_strokes
+from aigc_lib.style import COLORS, use_style
 
 # 5.2 homework: sums on squared paper, one symbol a cell, such as 47+25=72
 
@@ -100,13 +99,7 @@ def choose_cells(lines: Sequence[str], labels: Tensor, seed: int = 0) -> Tensor:
 
 def print_symbols() -> Tensor:
     """The SYMBOLS in print, one a cell: (13, 1, 28, 28) in [-1, 1]."""
-    font = ImageFont.truetype(str(FONT_FILE), 26)
-    pages = []
-    for symbol in SYMBOLS:
-        page = Image.new("L", (SIDE, SIDE))
-        ImageDraw.Draw(page).text((SIDE / 2, SIDE / 2), symbol, 255, font, anchor="mm")
-        pages.append(np.asarray(page, np.float32) / 127.5 - 1)
-    return torch.from_numpy(np.stack(pages))[:, None]
+    return print_characters(SYMBOLS, 26)
 
 
 def spoil(kind: str, x: Tensor, strokes: dict[str, list[np.ndarray]], seed: int = 0) -> Tensor:

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 from torch import Tensor
 
 from aigc_lib.checks import check_tensor
-from aigc_lib.style import COLORS, use_style
+from aigc_lib.style import COLORS, FONT_FILE, use_style
 
 SIDE = 28  # pixels of a picture
 FRAMES = 6
@@ -63,6 +63,17 @@ def write_clips(strokes: Sequence[np.ndarray], n: int = 1, seed: int = 0, hand: 
     rng = np.random.default_rng(seed)
     clips = [list(_write(strokes, hand, rng)) for _ in range(n)]
     return torch.from_numpy(np.stack([clip + clip[-1:] * (FRAMES - len(clip)) for clip in clips]))
+
+
+def print_characters(characters: str, size: int) -> Tensor:
+    """Each character in print, ``size`` pixels tall, in the course's sans serif: (N, 1, 28, 28) in [-1, 1]."""
+    font = ImageFont.truetype(str(FONT_FILE), size)
+    pages = []
+    for character in characters:
+        page = Image.new("L", (SIDE, SIDE))
+        ImageDraw.Draw(page).text((SIDE / 2, SIDE / 2), character, 255, font, anchor="mm")
+        pages.append(np.asarray(page, np.float32) / 127.5 - 1)
+    return torch.from_numpy(np.stack(pages))[:, None]
 
 
 def _write(strokes: Sequence[np.ndarray], hand: Hand, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -172,7 +183,8 @@ class Exercise(NamedTuple):
     answer: str
 
 
-KINDS = {"数一数": "一共几画？", "第几笔": "粗的是第几笔？", "补一笔": "缺的是第几笔？"}
+KINDS = {"数一数": "一共几画？", "第几笔": "粗的是第几笔？",
+         "补一笔": "“{}”缺第几笔？"}  # names the character: 尺 without its last stroke is 尸
 
 
 def make_exercises(strokes: Mapping[str, Sequence[np.ndarray]], n: int, seed: int = 0) -> list[Exercise]:
@@ -198,7 +210,7 @@ def draw_exercises(exercises: Sequence[Exercise], strokes: Mapping[str, Sequence
         axis.axis("off")
     for i, (axis, exercise) in enumerate(zip(axes.flat, exercises), 1):
         _draw_exercise(axis, exercise, strokes[exercise.character], answers)
-        axis.set_title(f"{i}. {exercise.answer if answers else KINDS[exercise.kind]}", fontsize=9)
+        axis.set_title(f"{i}. {exercise.answer if answers else KINDS[exercise.kind].format(exercise.character)}", fontsize=9)
     return figure
 
 
@@ -212,7 +224,21 @@ def _draw_exercise(axis: Axes, exercise: Exercise, strokes: Sequence[np.ndarray]
             continue
         axis.plot(*stroke.T, color=COLORS["baseline" if marked else "data"], linewidth=6 if marked else 3, linestyle="-",
                   solid_capstyle="round", solid_joinstyle="round")
-        if answers:
-            back = stroke[0] - stroke[1]  # beside the start, so that strokes that start together stay apart
-            axis.annotate(str(k), stroke[0] + 0.06 * back / np.linalg.norm(back), fontsize=8, ha="center", va="center", color="white",
-                          bbox={"boxstyle": "circle,pad=0.15", "facecolor": COLORS["second"], "edgecolor": "none"})
+    if answers:
+        for k, place in enumerate(number_places(strokes), 1):
+            axis.annotate(str(k), place, fontsize=8, ha="center", va="center", color=COLORS["data"],
+                          bbox={"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": COLORS["data"]})
+
+
+def number_places(strokes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Where the number of each stroke goes: beside its start, or further along it where another number is in the way."""
+    places: list[np.ndarray] = []
+    for stroke in strokes:
+        length = np.append(0, np.linalg.norm(np.diff(stroke, axis=0), axis=1).cumsum())
+        steps = np.arange(0, length[-1], 0.02)
+        along = np.column_stack([np.interp(steps, length, stroke[:, axis]) for axis in (0, 1)])
+        back = stroke[0] - stroke[1]
+        options = [stroke[0] + 0.06 * back / np.linalg.norm(back), *along]
+        gaps = [min((np.linalg.norm(option - place) for place in places), default=1) for option in options]
+        places.append(next((option for option, gap in zip(options, gaps) if gap > 0.14), options[int(np.argmax(gaps))]))
+    return places
