@@ -1,5 +1,7 @@
 """Clips of characters: rendered as the data say, measured as their definitions say."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -136,7 +138,7 @@ def test_stroke_numbers_stay_apart_and_near_their_strokes():
         gaps = np.linalg.norm(places[:, None] - places, axis=2) + np.eye(len(lines))
         assert gaps.min() > 0.1
         for line, place in zip(lines, places):
-            dense = np.concatenate([np.linspace(p, q, 20) for p, q in zip(line[:-1], line[1:])])
+            dense = np.concatenate([np.linspace(p, q, 20) for p, q in pairwise(line)])
             assert np.linalg.norm(dense - place, axis=1).min() < 0.07
     apart = [np.array([[0, 0], [0, 1.0]]), np.array([[0.5, 0], [0.5, 1]])]
     assert np.allclose(pen.number_places(apart), [[0, -0.06], [0.5, -0.06]])  # nothing in the way: beside the start
