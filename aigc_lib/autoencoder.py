@@ -98,37 +98,38 @@ class VAE(nn.Module):
     encoder: x (B, ...) -> (B, 2 * latent_dim), the mean and log variance of q(z | x).
     decoder: z (B, latent_dim) -> the mean of p(x | z), a Gaussian whose one variance is set to its
     best value, the mean squared error of the batch (sigma-VAE: Rybkin et al. 2021), so that no
-    weight between the two terms has to be guessed.
+    weight between the two terms has to be guessed. Where conditions are given, both networks get them as a
+    second argument (Sohn, Lee & Yan 2015).
     """
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module, latent_dim: int):
         super().__init__()
         self.encoder, self.decoder, self.latent_dim = encoder, decoder, latent_dim
 
-    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def posterior(self, x: Tensor, *cond: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance of q(z | x), each (B, latent_dim)."""
-        mean, log_variance = self.encoder(x).float().chunk(2, dim=1)
+        mean, log_variance = self.encoder(x, *cond).float().chunk(2, dim=1)
         return mean, log_variance.clamp(-12, 8)
 
-    def encode(self, x: Tensor) -> Tensor:
-        return self.posterior(x)[0]
+    def encode(self, x: Tensor, *cond: Tensor) -> Tensor:
+        return self.posterior(x, *cond)[0]
 
-    def decode(self, z: Tensor) -> Tensor:
-        return self.decoder(z)
+    def decode(self, z: Tensor, *cond: Tensor) -> Tensor:
+        return self.decoder(z, *cond)
 
-    def terms(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    def terms(self, x: Tensor, generator: torch.Generator | None = None, *cond: Tensor) -> tuple[Tensor, Tensor]:
         """The two terms of -ELBO for one draw of z, in nats an example: (rebuilding, KL), scalars."""
-        mean, log_variance = self.posterior(x)
+        mean, log_variance = self.posterior(x, *cond)
         z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=generator, device=x.device)
-        variance = (self.decode(z).float() - x).square().mean()
+        variance = (self.decode(z, *cond).float() - x).square().mean()
         size = x[0].numel()
         rebuilding = size / 2 * (torch.log(2 * torch.pi * variance) + 1)
         kl = (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean() / 2
         return rebuilding, kl
 
-    def loss(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def loss(self, x: Tensor, *cond: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """-ELBO in nats a dimension of x."""
-        rebuilding, kl = self.terms(x, generator)
+        rebuilding, kl = self.terms(x, generator, *cond)
         return (rebuilding + kl) / x[0].numel()
 
     @torch.no_grad()

@@ -12,6 +12,10 @@ import numpy as np
 import torch
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LinearRegression
+from sklearn.neighbors import NearestNeighbors
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures
 from torch import Tensor, nn
 
 
@@ -38,10 +42,13 @@ class LinearCode:
 
 
 class GaussianPictures:
-    """One Gaussian a class in the space of the leading principal components; draws new pictures from it."""
+    """One Gaussian a class in the space of the leading principal components; draws new pictures from it.
 
-    def __init__(self, width: int = 64):
-        self.code = LinearCode(width)
+    code: another space in their place; has ``fit``, ``encode`` and ``decode`` as LinearCode has.
+    """
+
+    def __init__(self, width: int = 64, code: LinearCode | None = None):
+        self.code = code or LinearCode(width)
 
     def fit(self, x: Tensor, labels: Tensor) -> "GaussianPictures":
         z = self.code.fit(x).encode(x).double().numpy()
@@ -56,6 +63,34 @@ class GaussianPictures:
         return self.code.decode(torch.from_numpy(z)).clamp(-1, 1)
 
 
+class GaussianControls:
+    """Pictures steered by numbers: a polynomial of the controls gives the mean of the leading principal
+    components, and what it misses in the most similar examples gives a Gaussian around it.
+
+    width: components; degree: of the polynomial; neighbours: examples that the spread is taken from.
+    """
+
+    def __init__(self, width: int, degree: int, neighbours: int):
+        self.code, self.neighbours = LinearCode(width), neighbours
+        self.mean = make_pipeline(PolynomialFeatures(degree), LinearRegression())
+
+    def fit(self, x: Tensor, controls: Tensor) -> "GaussianControls":
+        """x (N, ...); controls (N, K), scaled alike."""
+        z, controls = self.code.fit(x).encode(x).numpy(), controls.numpy()
+        self.missed = z - self.mean.fit(controls, z).predict(controls)
+        self.similar = NearestNeighbors(n_neighbors=min(self.neighbours, len(z))).fit(controls)
+        return self
+
+    def generate(self, z: Tensor, controls: Tensor) -> Tensor:
+        """z (n, width) of standard normal numbers, controls (n, K) -> pictures (n, ...) in [-1, 1]."""
+        missed = self.missed[self.similar.kneighbors(controls.numpy())[1]]  # (n, neighbours, width)
+        missed = missed - missed.mean(1, keepdims=True)
+        values, vectors = np.linalg.eigh(missed.swapaxes(1, 2) @ missed / (missed.shape[1] - 1))
+        root = (vectors * np.sqrt(values.clip(0))[:, None]) @ vectors.swapaxes(1, 2)  # turns slowly with the controls
+        codes = self.mean.predict(controls.numpy()) + (root @ z.numpy()[..., None])[..., 0]
+        return self.code.decode(torch.from_numpy(codes)).clamp(-1, 1)
+
+
 class Regression(nn.Module):
     """One answer a question, trained on the mean squared error: it learns the average of all good answers.
 
@@ -67,7 +102,7 @@ class Regression(nn.Module):
         self.network, self.latent_dim = network, latent_dim
 
     def predict(self, cond: Tensor) -> Tensor:
-        """Given pictures (B, C, H, W) -> answers, the same ones each time."""
+        """Given pictures (B, C, H, W), or other conditions (B, ...) -> answers, the same ones each time."""
         return self.network(cond.new_zeros(len(cond), self.latent_dim), cond)
 
     def loss(self, x: Tensor, cond: Tensor, generator: torch.Generator | None = None) -> Tensor:

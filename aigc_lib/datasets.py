@@ -62,6 +62,41 @@ def load_fashion_mnist_full(split: str) -> tuple[Tensor, Tensor]:
     return _to_unit(pixels), torch.from_numpy(np.frombuffer(labels, np.uint8, offset=8).astype(np.int64))
 
 
+TWEMOJI_KINDS = ["吃喝", "动植物", "用品", "出行", "表情"]
+
+
+def load_twemoji() -> tuple[Tensor, Tensor, list[str]]:
+    """Twemoji graphics on white: x (N, 3, 32, 32) in [-1, 1], kinds (N,) in 0..4 (TWEMOJI_KINDS), English names.
+
+    886 pictures in Unicode's order, no two of which differ only by colour, mirror or a pixel's shift.
+    """
+    rows = [line.split("\t") for line in data_file("twemoji", "pictures.tsv").read_text(encoding="utf-8").splitlines()]
+    x = _to_unit(_read_sheet("twemoji", "pictures.webp", side=32, mode="RGB")[:len(rows)])[:, 0].permute(0, 3, 1, 2)
+    return x.contiguous(), torch.tensor([int(kind) for kind, _ in rows]), [name for _, name in rows]
+
+
+class Plumes(NamedTuple):
+    """Simulated smoke: frames (S, 10, 1, 28, 28) in [-1, 1], and their controls (S, 10, 4), float64.
+
+    The controls are source (corridor widths), wind (widths a second), buoyancy (heights a second squared), and
+    time (seconds); the first three belong to the simulation.
+    """
+
+    frames: Tensor
+    controls: Tensor
+
+
+def load_plumes() -> Plumes:
+    """300 simulated smoke plumes (模拟), each seen 0.4, 0.8, ... 4.0 seconds after the source was opened."""
+    with data_file("plumes", "controls.csv").open(encoding="utf-8", newline="") as file:
+        settings = torch.tensor([[float(row[k]) for k in ("source", "wind", "buoyancy")] for row in csv.DictReader(file)],
+                                dtype=torch.float64)
+    frames = [_to_unit(_read_sheet("plumes", f"frame_{i}.webp", side=28)) for i in range(1, 11)]
+    times = torch.arange(1, 11, dtype=torch.float64).mul(0.4).expand(len(settings), -1)
+    steady = settings[:, None].expand(-1, 10, -1)
+    return Plumes(torch.stack(frames, dim=1), torch.cat([steady, times[..., None]], dim=2))
+
+
 class Work(NamedTuple):
     """One row of the timeline of generative models."""
 
@@ -242,13 +277,13 @@ def _load_sheets(name: str, split: str, n: int | None, seed: int) -> tuple[Tenso
 
 
 def _to_unit(pixels: np.ndarray) -> Tensor:
-    """uint8 (N, H, W) -> float32 (N, 1, H, W) in [-1, 1]."""
+    """uint8 (N, ...) -> float32 (N, 1, ...) in [-1, 1]."""
     return torch.from_numpy(pixels.astype(np.float32)).div_(127.5).sub_(1)[:, None]
 
 
-def _read_sheet(name: str, path: str, side: int) -> np.ndarray:
-    """A sheet of square grey pictures, row by row -> uint8 (N, side, side)."""
+def _read_sheet(name: str, path: str, side: int, mode: str = "L") -> np.ndarray:
+    """A sheet of square pictures, row by row -> uint8 (N, side, side), or (N, side, side, 3) in mode "RGB"."""
     with Image.open(data_file(name, path)) as image:
-        sheet = np.asarray(image.convert("L"))
-    rows, columns = sheet.shape[0] // side, sheet.shape[1] // side
-    return sheet.reshape(rows, side, columns, side).swapaxes(1, 2).reshape(-1, side, side)
+        sheet = np.asarray(image.convert(mode))
+    rows, columns, colours = sheet.shape[0] // side, sheet.shape[1] // side, sheet.shape[2:]
+    return sheet.reshape(rows, side, columns, side, *colours).swapaxes(1, 2).reshape(-1, side, side, *colours)

@@ -20,21 +20,21 @@ from aigc_lib.networks import Classifier
 
 
 class ClassifierFeatures:
-    """What a trained ten-class ``Classifier`` makes of pictures: features to compare, and what it reads."""
+    """What a trained ``Classifier`` makes of pictures (N, *shape) in [-1, 1]: features to compare, and what it reads."""
 
-    def __init__(self, classifier: Classifier):
-        self.classifier = classifier.eval()
+    def __init__(self, classifier: Classifier, shape: tuple[int, int, int] = (1, 28, 28)):
+        self.classifier, self.shape = classifier.eval(), (None, *shape)
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> np.ndarray:
-        """Pictures (N, 1, 28, 28) in [-1, 1] -> features (N, 64)."""
-        check_tensor(x, "pictures", (None, 1, 28, 28))
+        """Pictures -> features (N, D)."""
+        check_tensor(x, "pictures", self.shape)
         return torch.cat([self.classifier.features(part) for part in x.cpu().split(500)]).double().numpy()
 
     @torch.no_grad()
     def classify(self, x: Tensor) -> Tensor:
-        """Pictures (N, 1, 28, 28) -> the likeliest label of each, (N,)."""
-        check_tensor(x, "pictures", (None, 1, 28, 28))
+        """The likeliest label of each picture, (N,)."""
+        check_tensor(x, "pictures", self.shape)
         return torch.cat([self.classifier(part).argmax(1) for part in x.cpu().split(500)])
 
     def accuracy(self, x: Tensor, labels: Tensor) -> float:
@@ -42,8 +42,8 @@ class ClassifierFeatures:
         return (self.classify(x) == labels.cpu()).float().mean().item()
 
     def shares(self, x: Tensor) -> np.ndarray:
-        """How the pictures spread over the classes, (10,), summing to 1; a collapsed generator misses some."""
-        return torch.bincount(self.classify(x), minlength=10).numpy() / len(x)
+        """How the pictures spread over the classes, summing to 1; a collapsed generator misses some."""
+        return torch.bincount(self.classify(x), minlength=self.classifier.head.out_features).numpy() / len(x)
 
 
 class PictureFeatures(ClassifierFeatures):
@@ -75,6 +75,26 @@ def peak_signal_to_noise(a: Tensor, b: Tensor, peak: float = 2.0) -> float:
     """Mean over pictures of 10 log10(peak^2 / mean squared error), in dB. a, b (N, ...), with a range of ``peak``."""
     error = (a - b).square().flatten(1).mean(1).clamp(min=1e-12)  # at most 120 dB above the peak
     return (10 * torch.log10(peak**2 / error)).mean().item()
+
+
+def power_spectrum(x: Tensor) -> np.ndarray:
+    """Mean power of pictures (N, C, H, W) at 1, 2, ... H // 2 waves a picture, whatever their direction.
+
+    A Hann window keeps the jump from one edge to the other out of it. Square pictures only.
+    """
+    check_tensor(x, "pictures", (None, None, None, x.shape[-2]))
+    side = x.shape[-1]
+    window = torch.hann_window(side, periodic=False)
+    x = (x.float() - x.float().mean((2, 3), keepdim=True)) * window * window[:, None]
+    power = torch.fft.fft2(x).abs().square().mean((0, 1)).numpy()
+    waves = np.fft.fftfreq(side, 1 / side)
+    ring = np.hypot(waves, waves[:, None]).round().astype(int)
+    return np.bincount(ring.ravel(), power.ravel())[1:side // 2 + 1] / np.bincount(ring.ravel())[1:side // 2 + 1]
+
+
+def spectrum_gap(a: Tensor, b: Tensor) -> float:
+    """How far two sets of pictures lie apart in power, in dB, as a mean over wavelengths; 3 dB is a factor of 2."""
+    return float(np.abs(10 * np.log10(power_spectrum(a) / power_spectrum(b))).mean())
 
 
 class Fidelity(NamedTuple):

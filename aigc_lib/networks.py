@@ -42,6 +42,21 @@ class LabelEmbedding(nn.Module):
         return self.table(torch.where(label < 0, self.n_classes, label))
 
 
+class ControlEmbedding(nn.Module):
+    """A vector for some numbers, each scaled to [-1, 1], in place of a label. (B, K) float -> (B, D)."""
+
+    def __init__(self, n_controls: int, dim: int, width: int = 64):
+        super().__init__()
+        self.n_controls = n_controls
+        self.body = mlp([n_controls, width, dim])
+
+    def forward(self, controls: Tensor | None, batch: int) -> Tensor:
+        if controls is None or controls.shape != (batch, self.n_controls):
+            raise ValueError(f"this network is steered by {self.n_controls} numbers: pass cond of shape ({batch}, "
+                             f"{self.n_controls}), found {None if controls is None else tuple(controls.shape)}.")
+        return self.body(controls)
+
+
 class LabelledMLP(nn.Module):
     """An ``mlp`` that also sees a label: ``f(x, cond)`` with x (B, sizes[0]) -> (B, sizes[-1]), or (B,) for a score.
 
@@ -183,9 +198,9 @@ class UNet(nn.Module):
 
 
 class Translator(nn.Module):
-    """A ``UNet`` with a ``given`` picture as a GAN's generator: ``f(z, cond)``, z (B, H*W) is laid out as a picture.
+    """A ``UNet`` with a ``given`` picture as a GAN's generator: ``f(z, cond)``, z (B, C*H*W) is laid out as a picture.
 
-    The output is squashed into [-1, 1]. With z = 0 it is a plain map from picture to picture.
+    C are the channels of the UNet. The output is squashed into [-1, 1]. With z = 0 it is a plain map from picture to picture.
     """
 
     def __init__(self, unet: UNet):
@@ -193,38 +208,38 @@ class Translator(nn.Module):
         self.unet = unet
 
     def forward(self, z: Tensor, cond: Tensor) -> Tensor:
-        return self.unet(z.view(-1, 1, *cond.shape[2:]), z.new_zeros(len(z)), cond).tanh()
+        return self.unet(z.view(len(z), -1, *cond.shape[2:]), z.new_zeros(len(z)), cond).tanh()
 
 
 class ConvEncoder(nn.Module):
-    """Pictures (B, channels, 28, 28) -> vectors (B, n_out): two strided convolutions and a linear layer."""
+    """Pictures (B, channels, side, side) -> vectors (B, n_out): two strided convolutions and a linear layer."""
 
-    def __init__(self, n_out: int, width: int = 32, channels: int = 1):
+    def __init__(self, n_out: int, width: int = 32, channels: int = 1, side: int = 28):
         super().__init__()
         self.convolutions = nn.Sequential(
-            nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.SiLU(),   # (B, W, 14, 14)
-            nn.Conv2d(width, 2 * width, 4, stride=2, padding=1), nn.SiLU(),  # (B, 2W, 7, 7)
+            nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.SiLU(),   # (B, W, side/2, side/2)
+            nn.Conv2d(width, 2 * width, 4, stride=2, padding=1), nn.SiLU(),  # (B, 2W, side/4, side/4)
         )
-        self.linear = nn.Linear(2 * width * 49, n_out)
+        self.linear = nn.Linear(2 * width * (side // 4) ** 2, n_out)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(self.convolutions(x).flatten(1))
 
 
 class ConvDecoder(nn.Module):
-    """Vectors (B, n_in) -> pictures (B, 1, 28, 28) in [-1, 1]: the encoder's mirror image."""
+    """Vectors (B, n_in) -> pictures (B, channels, side, side) in [-1, 1]: the encoder's mirror image."""
 
-    def __init__(self, n_in: int, width: int = 32):
+    def __init__(self, n_in: int, width: int = 32, channels: int = 1, side: int = 28):
         super().__init__()
-        self.width = width
-        self.linear = nn.Linear(n_in, 2 * width * 49)
+        self.shape = 2 * width, side // 4, side // 4
+        self.linear = nn.Linear(n_in, 2 * width * (side // 4) ** 2)
         self.convolutions = nn.Sequential(
             nn.SiLU(), nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1),
-            nn.SiLU(), nn.ConvTranspose2d(width, 1, 4, stride=2, padding=1), nn.Tanh(),
+            nn.SiLU(), nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1), nn.Tanh(),
         )
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.convolutions(self.linear(z).view(-1, 2 * self.width, 7, 7))
+        return self.convolutions(self.linear(z).view(-1, *self.shape))
 
 
 def start_lively(network: nn.Module) -> None:
@@ -240,50 +255,56 @@ def start_lively(network: nn.Module) -> None:
 
 
 class PictureGenerator(nn.Module):
-    """A GAN's generator: ``f(z, cond)`` with z (B, D) -> pictures (B, 1, 28, 28) in [-1, 1]."""
+    """A GAN's generator: ``f(z, cond)`` with z (B, D) -> pictures (B, channels, side, side) in [-1, 1].
 
-    def __init__(self, latent_dim: int, width: int = 32, n_classes: int = 0, context: int = 128):
+    condition: embeds cond in place of a label table, ``f(cond, B)`` -> (B, 16), such as a ``ControlEmbedding``.
+    """
+
+    def __init__(self, latent_dim: int, width: int = 32, n_classes: int = 0, context: int = 128,
+                 channels: int = 1, side: int = 28, condition: nn.Module | None = None):
         super().__init__()
-        self.width = width
-        self.label = LabelEmbedding(n_classes, 16)  # quieter than z, or each class has one picture
+        self.shape = 2 * width, side // 4, side // 4
+        self.label = condition or LabelEmbedding(n_classes, 16)  # quieter than z, or each class has one picture
         self.style = mlp([latent_dim + 16, context, context])
-        self.start = nn.Linear(context, 2 * width * 49)
+        self.start = nn.Linear(context, 2 * width * (side // 4) ** 2)
         self.coarse = nn.ModuleList(ResBlock(2 * width, context) for _ in range(2))
         self.up = nn.ConvTranspose2d(2 * width, width, 2, stride=2)
         self.fine = ResBlock(width, context)
-        self.leave = nn.Conv2d(width, 4, 3, padding=1)
+        self.leave = nn.Conv2d(width, 4 * channels, 3, padding=1)
         start_lively(self)
 
     def forward(self, z: Tensor, cond: Tensor | None = None) -> Tensor:
         style = F.silu(self.style(torch.cat([z, self.label(cond, len(z))], dim=1)))  # (B, context)
-        h = self.start(style).view(-1, 2 * self.width, 7, 7)
+        h = self.start(style).view(-1, *self.shape)
         for block in self.coarse:
             h = block(h, style)
-        h = self.fine(self.up(h), style)  # (B, width, 14, 14)
+        h = self.fine(self.up(h), style)  # (B, width, side/2, side/2)
         return F.pixel_shuffle(self.leave(F.silu(h)), 2).tanh()
 
 
 class PictureDiscriminator(nn.Module):
-    """``f(x, cond)``: pictures (B, 1, 28, 28) -> one score a picture (B,), higher for "real".
+    """``f(x, cond)``: pictures (B, channels, 28, 28) or 32x32 -> one score a picture (B,), higher for "real".
 
     No normalisation: it would let one picture's score depend on the rest of the batch. The label
     enters as a projection (Miyato & Koyama 2018). given: channels of a picture (B, given, 28, 28) that is
-    passed as cond and looked at beside x (Isola et al. 2017).
+    passed as cond and looked at beside x (Isola et al. 2017). condition: as in ``PictureGenerator``, -> (B, 128).
     """
 
-    def __init__(self, width: int = 32, n_classes: int = 0, given: int = 0):
+    def __init__(self, width: int = 32, n_classes: int = 0, given: int = 0, channels: int = 1,
+                 condition: nn.Module | None = None):
         super().__init__()
         self.given = given
         self.body = nn.Sequential(
-            nn.PixelUnshuffle(2), nn.Conv2d(4 + 4 * given, width, 3, padding=1), nn.LeakyReLU(0.2),  # (B, W, 14, 14)
+            nn.PixelUnshuffle(2), nn.Conv2d(4 * (channels + given), width, 3, padding=1), nn.LeakyReLU(0.2),
             nn.Conv2d(width, 2 * width, 4, stride=2, padding=1), nn.LeakyReLU(0.2),          # (B, 2W, 7, 7)
             nn.Conv2d(2 * width, 4 * width, 3, stride=2, padding=1), nn.LeakyReLU(0.2),      # (B, 4W, 4, 4)
             nn.Flatten(), nn.Linear(64 * width, 128), nn.LeakyReLU(0.2),
         )
-        self.label = LabelEmbedding(n_classes, 128)
+        self.label = condition or LabelEmbedding(n_classes, 128)
         self.score = nn.Linear(128, 1)
         start_lively(self)
-        nn.init.normal_(self.label.table.weight, std=0.1)  # first real or fake, then which kind
+        if condition is None:
+            nn.init.normal_(self.label.table.weight, std=0.1)  # first real or fake, then which kind
 
     def forward(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
         if self.given:
@@ -298,17 +319,17 @@ class PictureDiscriminator(nn.Module):
 class Classifier(nn.Module):
     """A small picture classifier whose last hidden layer serves as the course's feature space.
 
-    ``features(x)``: (B, 1, 28, 28) -> (B, 64); ``forward(x)``: -> logits (B, n_classes).
+    ``features(x)``: (B, channels, H, W) -> (B, n_features); ``forward(x)``: -> logits (B, n_classes).
     """
 
-    def __init__(self, n_classes: int = 10, n_features: int = 64):
+    def __init__(self, n_classes: int = 10, n_features: int = 64, channels: int = 1):
         super().__init__()
 
         def stage(n_in: int, n_out: int) -> list[nn.Module]:
             return [nn.Conv2d(n_in, n_out, 3, padding=1, bias=False), nn.BatchNorm2d(n_out), nn.ReLU()]
 
         self.body = nn.Sequential(
-            *stage(1, 32), nn.MaxPool2d(2), *stage(32, 64), nn.MaxPool2d(2),  # (B, 64, 7, 7)
+            *stage(channels, 32), nn.MaxPool2d(2), *stage(32, 64), nn.MaxPool2d(2),  # (B, 64, 7, 7)
             *stage(64, 128), nn.AdaptiveAvgPool2d(2), nn.Flatten(),           # (B, 512)
             nn.Dropout(0.3), nn.Linear(512, n_features), nn.ReLU(),
         )

@@ -8,7 +8,7 @@ from torch import nn
 
 from aigc_lib.autoencoder import VAE, Autoencoder, MaskedAutoencoder
 from aigc_lib.baselines import LinearCode
-from aigc_lib.networks import ConvDecoder, ConvEncoder
+from aigc_lib.networks import ConvDecoder, ConvEncoder, mlp
 from aigc_lib.training import train
 
 
@@ -134,3 +134,29 @@ def test_masked_autoencoder_fills_a_gap_from_its_neighbour():
 def test_masked_loss_of_nothing_known_is_zero_not_nan():
     model = MaskedAutoencoder(nn.Linear(3, 2), nn.Linear(2, 3))
     assert model.loss(torch.zeros(4, 3)).item() == 0
+
+
+class Beside(nn.Module):
+    """A network that gets the condition beside its input."""
+
+    def __init__(self, sizes):
+        super().__init__()
+        self.body = mlp(sizes)
+
+    def forward(self, x, cond):
+        return self.body(torch.cat([x, cond], dim=1))
+
+
+def test_a_conditional_vae_takes_from_the_code_only_what_the_condition_does_not_say():
+    """x = (condition, something else): decoding a drawn code under a condition gives that condition."""
+    torch.manual_seed(0)
+    cond, other = torch.rand(2, 2000, 1) * 2 - 1
+    x = torch.cat([cond, other], dim=1)
+    vae = VAE(Beside([3, 32, 4]), Beside([3, 32, 2]), 2)
+    for _ in train(vae, (x, cond), 600, batch_size=200, lr=1e-2, seed=0):
+        pass
+    with torch.no_grad():
+        drawn = vae.decode(torch.randn(500, 2), torch.full((500, 1), 0.6))
+        assert vae.encode(x, cond).shape == (2000, 2)
+    assert (drawn[:, 0] - 0.6).abs().mean() < 0.1
+    assert drawn[:, 1].std() > 0.3

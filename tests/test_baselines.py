@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from aigc_lib.baselines import KneserNey
+from aigc_lib.baselines import GaussianControls, KneserNey
 
 FREE = [0]
 
@@ -42,3 +42,16 @@ def test_free_tokens_cost_nothing_and_wrong_settings_are_named():
         KneserNey(5, 0, 0.5)
     with pytest.raises(ValueError, match="discount"):
         KneserNey(5, 2, 1.0)
+
+
+def test_gaussian_controls_find_the_mean_and_a_spread_that_depends_on_the_controls():
+    """x = c^2 + (1 + c) noise in two directions; the noise is found where the control is."""
+    g = torch.Generator().manual_seed(0)
+    c = torch.rand(4000, 1, generator=g) * 2 - 1
+    x = torch.cat([c.square(), 0.1 * c], dim=1) + 0.1 * (1.2 + c) * torch.randn(4000, 2, generator=g)
+    model = GaussianControls(width=2, degree=2, neighbours=200).fit(x.view(-1, 1, 1, 2), c)
+    for value in (-0.8, 0.0, 0.8):
+        drawn = model.generate(torch.randn(3000, 2, generator=g), torch.full((3000, 1), value))
+        assert drawn.shape == (3000, 1, 1, 2)
+        assert (drawn.mean((0, 1, 2)) - torch.tensor([value**2, 0.1 * value])).abs().max() < 0.03
+        assert abs(drawn[..., 1].std() / (0.1 * (1.2 + value)) - 1) < 0.2

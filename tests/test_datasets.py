@@ -4,6 +4,7 @@ import hashlib
 import re
 import time
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -172,10 +173,12 @@ def test_quatrains_are_four_lines_of_five_and_unique():
     assert Poem("朱斌", "白日依山尽，黄河入海流。欲穷千里目，更上一层楼。") in poems  # first under that name there
 
 
-def test_strokes_of_the_numerals():
+def test_strokes_of_common_characters():
     strokes = datasets.load_hanzi_strokes()
+    assert Counter(len(lines) for lines in strokes.values()) == {1: 2, 2: 18, 3: 52, 4: 120, 5: 162, 6: 264}
+    assert all(len(character.encode("gb2312")) == 2 and character.encode("gb2312") < b"\xd8" for character in strokes)
     counts = {"一": 1, "二": 2, "三": 3, "四": 5, "五": 4, "六": 4, "七": 2, "八": 2, "九": 2, "十": 2}
-    assert {character: len(lines) for character, lines in strokes.items()} == counts
+    assert {character: len(strokes[character]) for character in counts} == counts
     points = np.concatenate([line for lines in strokes.values() for line in lines])
     assert points.shape[1] == 2 and points.min() > 0 and points.max() < 1
     across, down = strokes["十"]

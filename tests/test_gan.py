@@ -112,6 +112,26 @@ def test_discriminator_step_leaves_the_generator_alone():
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in gan.discriminator.parameters())
 
 
+def test_augmentation_stands_before_the_discriminator_for_real_and_fake_but_not_for_scores():
+    class Sum(nn.Module):
+        def forward(self, x, cond=None):
+            return x.sum(1)
+
+    seen = []
+
+    def augment(x, generator):
+        seen.append(x)
+        return 0 * x
+
+    gan = GAN(nn.Linear(2, 2), Sum(), 2, loss="non_saturating", penalty=None, augment=augment)
+    gan.generate = lambda z, cond=None: gan.generator(z)
+    x = torch.ones(3, 2)
+    blind = 2 * torch.log(torch.tensor(2.0))  # all scores are 0
+    assert torch.isclose(gan.discriminator_loss(x), blind) and torch.isclose(gan.generator_loss(x), blind / 2)
+    assert [bool((s == 1).all()) for s in seen] == [True, False, False, True], "real, fake; then fake, real"
+    assert gan.discriminate(x).tolist() == [2, 2, 2] and len(seen) == 4
+
+
 def test_samples_are_reproducible_and_in_range():
     gan = GAN(PictureGenerator(8, width=8, n_classes=3), PictureDiscriminator(width=8, n_classes=3), 8)
     cond = torch.tensor([0, 1, 2])

@@ -10,6 +10,7 @@ from aigc_lib.baselines import GaussianPictures, LinearCode, Regression
 from aigc_lib.checks import check_labels, check_tensor
 from aigc_lib.datasets import load_fashion_mnist
 from aigc_lib.metrics import (
+    ClassifierFeatures,
     PictureFeatures,
     copying,
     fidelity,
@@ -17,7 +18,10 @@ from aigc_lib.metrics import (
     modes_reached,
     nearest,
     peak_signal_to_noise,
+    power_spectrum,
+    spectrum_gap,
 )
+from aigc_lib.networks import Classifier
 from aigc_lib.training import shift, train
 
 
@@ -100,6 +104,14 @@ def test_features_refuse_wrong_pictures():
         PictureFeatures()(torch.zeros(2, 3, 28, 28))
 
 
+def test_features_of_a_classifier_of_colour_pictures():
+    features = ClassifierFeatures(Classifier(3, n_features=8, channels=3), (3, 32, 32))
+    x = torch.rand(5, 3, 32, 32)
+    assert features(x).shape == (5, 8) and features.shares(x).shape == (3,)
+    with pytest.raises(ValueError, match="any, 3, 32, 32"):
+        features(torch.zeros(2, 1, 28, 28))
+
+
 def test_linear_code_is_the_best_linear_code():
     x = torch.randn(400, 1, 4, 4, generator=torch.Generator().manual_seed(0)) * torch.linspace(2, 0.1, 16).view(4, 4)
     code = LinearCode(5).fit(x)
@@ -115,6 +127,8 @@ def test_gaussian_pictures_keep_each_class_mean():
     x = torch.randn(2000, 1, 4, 4, generator=g) * 0.1 + labels.float().view(-1, 1, 1, 1) - 0.5
     drawn = GaussianPictures(8).fit(x, labels).generate(torch.zeros(500, dtype=torch.int64))
     assert drawn.shape == (500, 1, 4, 4) and abs(drawn.mean().item() + 0.5) < 0.05
+    given = GaussianPictures(code=LinearCode(8)).fit(x, labels).generate(torch.zeros(500, dtype=torch.int64))
+    assert torch.equal(given, drawn)
 
 
 @pytest.mark.parametrize("x, message", [
@@ -167,3 +181,18 @@ def test_shift_moves_at_most_two_pixels_and_keeps_the_size():
     x[..., 4, 4] = 1
     places = {tuple(shift(x, torch.Generator().manual_seed(i)).nonzero()[0, 2:].tolist()) for i in range(200)}
     assert places == {(i, j) for i in range(2, 7) for j in range(2, 7)}
+
+
+def test_a_wave_has_its_power_at_its_wave_number():
+    across = torch.arange(28) / 28
+    for k in (2, 5, 11):
+        wave = torch.cos(2 * torch.pi * k * across).expand(3, 1, 28, 28)
+        power = power_spectrum(wave)
+        assert power.shape == (14,) and power.argmax() == k - 1
+        assert np.allclose(power, power_spectrum(wave.transpose(2, 3)), rtol=1e-3)  # whatever its direction
+
+
+def test_twice_the_amplitude_is_six_decibels():
+    x = torch.randn(50, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    assert spectrum_gap(2 * x, x) == pytest.approx(20 * np.log10(2), abs=1e-4)
+    assert spectrum_gap(x, x) == 0

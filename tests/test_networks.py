@@ -6,6 +6,9 @@ import torch
 from aigc_lib.networks import (
     Classifier,
     ConditionalMLP,
+    ControlEmbedding,
+    ConvDecoder,
+    ConvEncoder,
     LabelEmbedding,
     LabelledMLP,
     PictureDiscriminator,
@@ -60,6 +63,26 @@ def test_shapes_of_the_rest():
     assert Classifier()(x).shape == (4, 10) and Classifier().features(x).shape == (4, 64)
 
 
+def test_colour_pictures_of_side_32():
+    x = PictureGenerator(6, width=8, n_classes=3, channels=3, side=32)(torch.randn(4, 6), torch.tensor([0, 1, 2, -1]))
+    assert x.shape == (4, 3, 32, 32)
+    assert PictureDiscriminator(width=8, n_classes=3, channels=3)(x, torch.tensor([0, 1, 2, 0])).shape == (4,)
+    assert Classifier(5, n_features=7, channels=3).features(x).shape == (4, 7)
+    assert ConvDecoder(6, width=8, channels=3, side=32)(ConvEncoder(6, 8, channels=3, side=32)(x)).shape == x.shape
+
+
+def test_pictures_may_have_several_channels():
+    clip = PictureGenerator(6, width=8, channels=5)(torch.randn(2, 6))
+    assert clip.shape == (2, 5, 28, 28)
+    assert ConvDecoder(4, width=8, channels=5)(torch.randn(2, 4)).shape == clip.shape
+    assert ConvEncoder(3, width=8, channels=5)(clip).shape == (2, 3)
+    assert PictureDiscriminator(width=8, channels=5)(clip).shape == (2,)
+    assert PictureDiscriminator(width=8, channels=5, given=1)(clip, clip[:, :1]).shape == (2,)
+    assert Classifier(channels=5)(clip).shape == (2, 10)
+    unet = UNet(channels=5, widths=(8, 8), blocks=(1, 1), given=1)
+    assert Translator(unet)(torch.randn(2, 5 * 784), clip[:, :1]).shape == clip.shape
+
+
 def test_the_score_of_one_picture_ignores_the_rest_of_the_batch():
     network = PictureDiscriminator(width=8)
     x = torch.randn(4, 1, 28, 28)
@@ -96,3 +119,20 @@ def test_a_given_picture_reaches_translator_and_discriminator():
         judge(out)
     with pytest.raises(ValueError, match="found \\(2, 1, 14, 14\\)"):
         judge(out, given[..., :14, :14])
+
+
+def test_controls_reach_picture_and_score():
+    torch.manual_seed(0)
+    generator = PictureGenerator(8, width=8, condition=ControlEmbedding(4, 16))
+    discriminator = PictureDiscriminator(width=8, condition=ControlEmbedding(4, 128))
+    z, controls = torch.randn(1, 8).expand(2, -1), torch.tensor([[0.0, 0, 0, 0], [0.0, 0, 0, 1]])
+    x = generator(z, controls)
+    assert x.shape == (2, 1, 28, 28) and (x[0] - x[1]).abs().mean() > 1e-3
+    scores = discriminator(x[:1].expand(2, -1, -1, -1), controls)
+    assert scores.shape == (2,) and scores[0] != scores[1]
+
+
+@pytest.mark.parametrize("wrong", [None, torch.zeros(2, 3), torch.zeros(3, 4)])
+def test_missing_controls_are_asked_for(wrong):
+    with pytest.raises(ValueError, match="4 numbers"):
+        PictureGenerator(8, width=8, condition=ControlEmbedding(4, 16))(torch.zeros(2, 8), wrong)

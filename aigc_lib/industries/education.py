@@ -9,18 +9,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
-from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from aigc_lib.checks import check_tensor
-from aigc_lib.style import COLORS, FONT_FILE, use_style
+from aigc_lib.industries.strokes import SIDE, print_characters, write_strokes
+from aigc_lib.style import COLORS, use_style
 
 # 5.2 homework: sums on squared paper, one symbol a cell, such as 47+25=72
 
 SYMBOLS = "0123456789+−="  # a class number is a place in it
 OPERATOR_STROKES = {"+": "十", "−": "一", "=": "二"}
 SPOILT = ("空着", "涂掉", "挤了两个", "写成汉字")
-SIDE = 28  # pixels of a cell
 
 
 class Sum(NamedTuple):
@@ -100,50 +99,7 @@ def choose_cells(lines: Sequence[str], labels: Tensor, seed: int = 0) -> Tensor:
 
 def print_symbols() -> Tensor:
     """The SYMBOLS in print, one a cell: (13, 1, 28, 28) in [-1, 1]."""
-    font = ImageFont.truetype(str(FONT_FILE), 26)
-    pages = []
-    for symbol in SYMBOLS:
-        page = Image.new("L", (SIDE, SIDE))
-        ImageDraw.Draw(page).text((SIDE / 2, SIDE / 2), symbol, 255, font, anchor="mm")
-        pages.append(np.asarray(page, np.float32) / 127.5 - 1)
-    return torch.from_numpy(np.stack(pages))[:, None]
-
-
-def write_strokes(strokes: Sequence[np.ndarray], n: int, seed: int = 0) -> Tensor:
-    """A character n times, as n hands might write it: (n, 1, 28, 28) in [-1, 1]. The jitter is simulated.
-
-    strokes: points (P, 2) of each, right and down in 0..1, as from ``load_hanzi_strokes``. Strokes tilt, move
-    and wobble one by one, then all together lean, turn and stretch; they fill 20 pixels like MNIST's digits.
-    """
-    rng = np.random.default_rng(seed)
-    pages = [_draw_strokes([_jitter(stroke, rng) for stroke in strokes], rng) for _ in range(n)]
-    return torch.from_numpy(np.stack(pages))[:, None]
-
-
-def _jitter(stroke: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    middle = stroke.mean(0)
-    turned = (stroke - middle) @ _turn(rng.normal(0, 0.08)).T * np.exp(rng.normal(0, 0.08))
-    return middle + turned + rng.normal(0, 0.025, 2) + rng.normal(0, 0.01, stroke.shape)
-
-
-def _turn(angle: float) -> np.ndarray:
-    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-
-
-def _draw_strokes(strokes: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
-    """Strokes (P, 2) of any size -> one cell (28, 28) in [-1, 1]."""
-    matrix = _turn(rng.normal(0, 0.08)) @ [[np.exp(rng.normal(0, 0.12)), rng.normal(0, 0.12)], [0, 1]]
-    points = np.concatenate(strokes) @ matrix.T
-    low, high = points.min(0), points.max(0)
-    points = (points - (low + high) / 2) / (high - low).max() * rng.uniform(15, 20) + SIDE / 2
-    points = (points + rng.normal(0, 0.5, 2)) * 4  # drawn four times as large, then averaged
-    page, width = Image.new("L", (4 * SIDE, 4 * SIDE)), rng.uniform(6, 11)
-    pen = ImageDraw.Draw(page)
-    for line in np.split(points, np.cumsum([len(stroke) for stroke in strokes])[:-1]):
-        pen.line([tuple(p) for p in line], 255, round(width), "curve")
-        for x, y in line[[0, -1]]:
-            pen.ellipse((x - width / 2, y - width / 2, x + width / 2, y + width / 2), 255)
-    return np.asarray(page.resize((SIDE, SIDE), Image.Resampling.BOX), np.float32) / 127.5 - 1
+    return print_characters(SYMBOLS, 26)
 
 
 def spoil(kind: str, x: Tensor, strokes: dict[str, list[np.ndarray]], seed: int = 0) -> Tensor:
