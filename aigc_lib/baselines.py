@@ -23,11 +23,12 @@ class LinearCode:
     """Principal component analysis as an autoencoder: the best linear code of a given width."""
 
     def __init__(self, width: int):
-        self.pca = PCA(width, svd_solver="covariance_eigh" if width > 1 else "full")
+        self.width = width
 
     def fit(self, x: Tensor) -> "LinearCode":
-        self.shape = x.shape[1:]
-        self.pca.fit(x.flatten(1).double().numpy())
+        self.shape, flat = x.shape[1:], x.flatten(1).double().numpy()
+        quickest = "covariance_eigh" if 1 < self.width and flat.shape[1] <= len(flat) else "full"
+        self.pca = PCA(self.width, svd_solver=quickest).fit(flat)
         return self
 
     def encode(self, x: Tensor) -> Tensor:  # (B, ...) -> (B, width)
@@ -52,14 +53,17 @@ class GaussianPictures:
 
     def fit(self, x: Tensor, labels: Tensor) -> "GaussianPictures":
         z = self.code.fit(x).encode(x).double().numpy()
-        self.gaussians = {int(k): (z[labels == k].mean(0), np.cov(z[labels == k], rowvar=False))
-                          for k in labels.unique()}
+        self.gaussians = {}  # of each label: mean and a root of the covariance
+        for k in labels.unique():
+            u, s, _ = np.linalg.svd(np.cov(z[labels == k], rowvar=False))
+            self.gaussians[int(k)] = z[labels == k].mean(0), u * np.sqrt(s)
         return self
 
     def generate(self, cond: Tensor, seed: int = 0) -> Tensor:
         """Pictures for the labels cond (n,): (n, ...) in [-1, 1]."""
         rng = np.random.default_rng(seed)
-        z = np.stack([rng.multivariate_normal(*self.gaussians[int(k)]) for k in cond])
+        z = np.stack([mean + root @ rng.standard_normal(len(mean))
+                      for mean, root in (self.gaussians[int(k)] for k in cond)])
         return self.code.decode(torch.from_numpy(z)).clamp(-1, 1)
 
 

@@ -58,6 +58,8 @@ class CopyCheck:
     def fit(self, training: Tensor, held_out: Tensor) -> "CopyCheck":
         """training: what may be copied; held_out: honest new pictures, which set the limit. Both (N, C, H, W)."""
         check_tensor(training, "training", (None,) * 4)
+        if len(training) < 2:
+            raise ValueError("training needs at least two pictures: how far they lie from each other is the yardstick.")
         self.training = training
         fellows = 1 - likeness(training, training, self.reach, self.look)
         self.room = fellows.fill_diagonal_(torch.inf).min(1).values.clamp(min=1e-3)  # (M,)

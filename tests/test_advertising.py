@@ -87,6 +87,20 @@ def test_the_check_stops_planted_copies_and_few_honest_pictures():
     assert check.strangeness(training)[0].max() < 1e-3 < check.limit
     with pytest.raises(ValueError, match=r"shape \(any, 3, 32, 32\)"):
         check.stops(torch.zeros(2, 1, 32, 32))
+    with pytest.raises(ValueError, match="NaN"):
+        check.stops(torch.full((1, 3, 32, 32), torch.nan))
+    with pytest.raises(ValueError, match="two pictures"):
+        CopyCheck().fit(training[:1], held_out)
+
+
+def test_the_check_tells_a_recoloured_guitar_from_a_new_key():
+    x, _, names = load_twemoji()
+    new = names.index("key")
+    training, held_out = torch.cat([x[:100], x[names.index("guitar")][None]]), x[new - 60:new]
+    check = CopyCheck().fit(training, held_out)
+    planted = x[names.index("guitar")][None, [2, 0, 1]].flip(-1).roll((2, -2), (2, 3))
+    r, who = check.strangeness(torch.cat([planted, x[new:new + 1]]))
+    assert who[0] == 100 and r[0] < check.limit / 2 and r[1] > check.limit
 
 
 def test_being_like_one_of_many_twins_is_no_copying():
@@ -154,6 +168,14 @@ def test_learning_beats_showing_evenly_and_the_test_keeps_its_winner():
     assert lost["thompson"] < lost["greedy"] < lost["even"] and lost["test"] < lost["even"]
     history = simulate(ab_test(50), rates, rounds=200, batch=10)
     assert history[:, 14] == pytest.approx(50 * (0.28 + 0.26)) and history[:, -1] == pytest.approx(history[:, 14])
+
+
+def test_policies_choose_as_often_as_theory_says():
+    many, rng = np.ones((20_000, 1)), np.random.default_rng(0)
+    after_one_click = thompson(1, 1)(many * [0, 1], many * [0, 1], rng)
+    assert after_one_click.mean() == pytest.approx(2 / 3, abs=0.01), "Beta(2, 1) exceeds a uniform draw with chance 2/3"
+    explored = epsilon_greedy(0.2)(many * ([50] * 4), many * [1, 9, 1, 1], rng) != 1
+    assert explored.mean() == pytest.approx(0.2 * 3 / 4, abs=0.01)
 
 
 def test_made_up_click_rates_centre_on_the_typical_one():

@@ -119,6 +119,9 @@ def test_linear_code_is_the_best_linear_code():
     s = np.linalg.svd(flat, compute_uv=False)
     assert code.score(x).mean().item() == pytest.approx((s[5:] ** 2).sum() / flat.size, rel=1e-4)
     assert code.decode(code.encode(x)).shape == x.shape
+    few = LinearCode(5).fit(x[:9])  # fewer pictures than pixels take another way to the same answer
+    s = np.linalg.svd((x[:9] - x[:9].mean(0)).flatten(1).double().numpy(), compute_uv=False)
+    assert few.score(x[:9]).mean().item() == pytest.approx((s[5:] ** 2).sum() / (9 * 16), rel=1e-4)
 
 
 def test_gaussian_pictures_keep_each_class_mean():
