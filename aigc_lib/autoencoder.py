@@ -2,13 +2,19 @@
 
 ``Autoencoder`` learns to rebuild (Rumelhart, Hinton & Williams 1986), from spoiled inputs if asked
 (denoising: Vincent et al. 2008). ``MultinomialAutoencoder`` rebuilds a set of chosen things,
-``MaskedAutoencoder`` fills the gaps of yes/no values. ``VAE`` also gives the code a known distribution,
+``MaskedAutoencoder`` fills the gaps of yes/no values, ``TableAutoencoder`` those of mixed tables. ``VAE`` also gives the code a known distribution,
 so that new examples can be drawn (Kingma & Welling 2013).
 """
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+if TYPE_CHECKING:  # only tables need pandas
+    from aigc_lib.tables import Column
 
 
 class Autoencoder(nn.Module):
@@ -90,6 +96,57 @@ class MaskedAutoencoder(Autoencoder):
         logits = self.decode(self.encode(seen)).float()
         each = F.binary_cross_entropy_with_logits(logits, (x > 0).float(), reduction="none")
         return each[hidden].sum() / hidden.sum().clamp(min=1)
+
+
+class TableAutoencoder(Autoencoder):
+    """An autoencoder of table rows x (B, S) as ``aigc_lib.tables.TableCoder`` lays them out in ``columns``.
+
+    hide: share of the columns hidden from the encoder while training, all of which must still be named; a value
+    is then rebuilt from the others, not copied (masking noise: Vincent et al. 2008). decoder: z -> (B, S).
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, columns: "Sequence[Column]", hide: float = 0.0):
+        super().__init__(encoder, decoder)
+        self.columns, self.hide = list(columns), hide
+        sizes = torch.tensor([column.stop - column.start for column in self.columns])
+        self.register_buffer("owner", torch.arange(len(sizes)).repeat_interleave(sizes))  # entry -> column
+
+    def decode(self, z: Tensor) -> Tensor:
+        """The rebuilt rows: a number's score, known; each category's chance."""
+        raw = self.decoder(z).float()
+        parts = []
+        for column in self.columns:
+            part = raw[:, column.start:column.stop]
+            parts.append(part.softmax(1) if column.categories else torch.cat([part[:, :1], torch.ones_like(part[:, 1:])], 1))
+        return torch.cat(parts, dim=1)
+
+    def costs(self, seen: Tensor, x: Tensor) -> Tensor:
+        """What rebuilding x from what is seen of it costs, (B, columns), in nats; 0 for what is missing in x.
+
+        A number costs half its squared error (a Gaussian of variance 1, constant left out), a category -log p.
+        """
+        raw = self.decoder(self.encode(seen)).float()
+        each = []
+        for column in self.columns:
+            said, true = raw[:, column.start:column.stop], x[:, column.start:column.stop]
+            each.append(-(true * said.log_softmax(1)).sum(1) if column.categories
+                        else true[:, 1] * (said[:, 0] - true[:, 0]).square() / 2)
+        return torch.stack(each, dim=1)
+
+    def loss(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Mean cost of a column in nats."""
+        shown = torch.rand(len(x), len(self.columns), generator=generator, device=x.device) >= self.hide
+        return self.costs(x * shown[:, self.owner], x).mean()
+
+    def score(self, x: Tensor) -> Tensor:
+        """Mean cost of each row's columns, (B,): how unfamiliar the row is."""
+        return self.costs(x, x).mean(1)
+
+    @torch.no_grad()
+    def surprises(self, x: Tensor) -> Tensor:
+        """How unexpected each value is given all the others, (B, columns), in nats."""
+        hidden = [self.costs(x * (self.owner != i), x)[:, i] for i in range(len(self.columns))]
+        return torch.stack(hidden, dim=1)
 
 
 class VAE(nn.Module):
