@@ -43,7 +43,10 @@ class Analogues:
 
 
 class LinearQuantiles:
-    """A linear quantile regression for each number and level; alpha: the weight of its L1 penalty. Koenker & Bassett 1978."""
+    """A linear quantile regression for each number and level. Koenker & Bassett 1978.
+
+    alpha: the weight of its L1 penalty.
+    """
 
     def __init__(self, alpha: float):
         self.alpha = alpha
@@ -64,8 +67,8 @@ class Boosting:
     """
 
     def __init__(self, trees: int, leaves: int, rate: float = 0.1):
-        self.settings = dict(max_iter=trees, max_leaf_nodes=leaves, learning_rate=rate, early_stopping=False,
-                             min_samples_leaf=20)
+        self.settings = {"max_iter": trees, "max_leaf_nodes": leaves, "learning_rate": rate, "early_stopping": False,
+                         "min_samples_leaf": 20}
 
     def fit(self, x: np.ndarray, y: np.ndarray) -> "Boosting":
         self.n_outputs = y.shape[1]

@@ -97,7 +97,8 @@ class EngineIndex:
 def windows(fleet: Sequence[Health], plan: Plan, stride: int = 1) -> Windows:
     """Every ``stride``-th cycle of each machine that has a whole past behind it, the last one always; time rises."""
     rows = [(m.name, t, _past(m.level, t, plan.past), _future(m, t, plan))
-            for m in fleet for t in range(len(m.level) - 1, plan.past - 2, -stride)][::-1]
+            for m in fleet
+            for t in range(plan.past - 1 + (len(m.level) - plan.past) % stride, len(m.level), stride)]
     if not rows:
         raise ValueError(f"no machine has {plan.past} cycles of history; the longest has "
                          f"{max((len(m.level) for m in fleet), default=0)}.")
