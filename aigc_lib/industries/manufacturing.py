@@ -47,7 +47,7 @@ def battery_health(battery: Machine, least: int, end: float = 0.8) -> Health:
     """Capacity over the median of the first five. The life ends when the median of five cycles is below ``end``.
 
     Ends where the test changes: a gap above 10 cycles, or 5 °C between neighbours, after which capacities do not
-    compare. Cycles left out of the record are filled by straight lines. Raises ValueError as ``check_machine``.
+    compare. A cycle left out of the record takes the level before it. Raises ValueError as ``check_machine``.
     """
     check_machine(battery, ("capacity", "temperature"), least)
     cycle, readings = battery.cycle, battery.readings
@@ -57,7 +57,8 @@ def battery_health(battery: Machine, least: int, end: float = 0.8) -> Health:
         raise ValueError(f"battery {battery.name} was tested alike for {kept} cycles only, {least} are needed; the "
                          f"test changes after cycle {cycle[kept - 1]}.")
     capacity = readings["capacity"][:kept]
-    level = np.interp(np.arange(cycle[0], cycle[kept - 1] + 1), cycle[:kept], capacity / np.median(capacity[:5]))
+    last = np.searchsorted(cycle[:kept], np.arange(cycle[0], cycle[kept - 1] + 1), side="right") - 1
+    level = capacity[last] / np.median(capacity[:5])
     smooth = np.median(np.lib.stride_tricks.sliding_window_view(level, 5), axis=1)
     below = np.flatnonzero(smooth < end)
     return Health(battery.name, level, int(below[0]) + 4 if below.size else None)
