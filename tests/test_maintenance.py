@@ -212,7 +212,7 @@ def test_from_quantiles_gives_those_quantiles_back():
     np.testing.assert_allclose(from_quantiles(crossed, 50), from_quantiles(quantiles, 50))
 
 
-@pytest.mark.parametrize("forecaster", [LinearQuantiles(0.0), Boosting(40, 8), Analogues(60)])
+@pytest.mark.parametrize("forecaster", [LinearQuantiles(0.0, thin=2), Boosting(40, 8), Analogues(60)])
 def test_forecasters_learn_where_the_noise_is(forecaster):
     """y = x + |x| noise: the band must be wide where |x| is large, or at least centred (linear quantiles)."""
     rng = np.random.default_rng(0)
