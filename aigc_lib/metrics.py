@@ -172,3 +172,24 @@ def rouge(texts: Sequence[str], references: Sequence[str]) -> Rouge:
     scorer = RougeScorer(["rouge1", "rouge2", "rougeL"], tokenizer=_Characters())
     scores = [scorer.score(reference, text) for text, reference in zip(texts, references)]
     return Rouge(*(sum(s[name].fmeasure for s in scores) / len(scores) for name in ("rouge1", "rouge2", "rougeL")))
+
+
+def crps(samples: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Continuous ranked probability score of equally likely samples (N, S, ...) for what came, y (N, ...): -> like y.
+
+    E|X - y| - E|X - X'| / 2 with X, X' two different samples (Gneiting & Raftery 2007, equation 21; the fair
+    version of Ferro 2014), in the unit of y; smaller is better. Needs S >= 2.
+    """
+    samples, y = np.asarray(samples, float), np.asarray(y, float)
+    n = samples.shape[1] if samples.ndim > 1 else 0
+    if n < 2 or samples.shape[:1] + samples.shape[2:] != y.shape:
+        raise ValueError(f"crps needs samples (N, S >= 2, ...) and y (N, ...), got {samples.shape} and {y.shape}.")
+    weight = (2 * np.arange(n) - n + 1).reshape(1, n, *[1] * (y.ndim - 1))  # of the sorted samples, in sum |X - X'|
+    spread = (weight * np.sort(samples, axis=1)).sum(1) / (n * (n - 1))
+    return np.abs(samples - y[:, None]).mean(1) - spread
+
+
+def band_holds(samples: np.ndarray, y: np.ndarray, share: float = 0.8) -> np.ndarray:
+    """Does the central band with ``share`` of the samples (N, S, ...) hold y (N, ...)? Booleans like y."""
+    low, high = np.quantile(samples, [(1 - share) / 2, (1 + share) / 2], axis=1)
+    return (low <= y) & (y <= high)

@@ -75,11 +75,15 @@ class LabelledMLP(nn.Module):
 
 
 class ConditionalMLP(nn.Module):
-    """A denoiser or generator for points: ``f(x, t, cond)`` with x (B, D) and t (B,) in [0, 1]."""
+    """A denoiser or generator for points: ``f(x, t, cond)`` with x (B, D) and t (B,) in [0, 1].
 
-    def __init__(self, dim: int, width: int = 128, depth: int = 3, n_classes: int = 0):
+    condition: embeds cond in place of a label table, ``f(cond, B)`` -> (B, width), such as a ``ControlEmbedding``.
+    """
+
+    def __init__(self, dim: int, width: int = 128, depth: int = 3, n_classes: int = 0,
+                 condition: nn.Module | None = None):
         super().__init__()
-        self.label = LabelEmbedding(n_classes, width)
+        self.label = condition or LabelEmbedding(n_classes, width)
         self.time = mlp([64, width, width])
         self.first = nn.Linear(dim, width)
         self.hidden = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))

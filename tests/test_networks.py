@@ -28,6 +28,16 @@ def test_label_minus_one_is_no_label():
     assert not torch.equal(table(torch.tensor([0, 1]), 2), table(None, 2))
 
 
+def test_a_denoiser_for_points_can_be_steered_by_numbers():
+    torch.manual_seed(0)
+    network = ConditionalMLP(2, width=16, condition=ControlEmbedding(3, 16))
+    x, t = torch.randn(4, 2), torch.rand(4)
+    a, b = network(x, t, torch.zeros(4, 3)), network(x, t, torch.ones(4, 3))
+    assert a.shape == x.shape and not torch.allclose(a, b)
+    with pytest.raises(ValueError, match="steered by 3 numbers"):
+        network(x, t, None)
+
+
 @pytest.mark.parametrize("size", [28, 32])
 def test_unet_returns_a_picture_and_starts_at_zero(size):
     network = UNet(widths=(16, 32), n_classes=10)
