@@ -75,6 +75,18 @@ def test_rules_are_feasible_and_no_better_than_the_optimum(rule, delay):
         assert js.check_schedule(instance, made.start[0]) == made.makespan[0] >= instance.optimum
 
 
+def test_rules_with_a_little_chance_are_the_rules_without_it_and_better_than_chance_alone():
+    instance = BENCHMARKS["la16"]
+    keys, delay = js.random_dispatch(instance, 300, noise=0.0, seed=1)
+    rules = {js.build(instance, js.rule_keys(instance, rule)[None]).makespan[0] for rule in js.RULES if rule != "FIFO"}
+    assert set(js.build(instance, keys).makespan) == rules
+    assert 0 <= delay.min() < 0.05 and 0.95 < delay.max() <= 1
+    keys, delay = js.random_dispatch(instance, 300, seed=1)
+    chance = js.build(instance, np.random.default_rng(1).random((300, instance.size)), delay)
+    assert js.build(instance, keys, delay).makespan.min() < chance.makespan.min()
+    assert np.array_equal(keys, js.random_dispatch(instance, 300, seed=1)[0])
+
+
 def test_rules_do_what_they_are_called():
     jobs = [[(0, 5), (1, 1)], [(0, 2), (1, 9)], [(0, 3), (1, 4)]]
     instance = js.make_instance("rules", jobs, 2)

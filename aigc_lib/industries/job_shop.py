@@ -112,6 +112,18 @@ def rule_keys(instance: Instance, rule: str) -> np.ndarray:
     return keys[rule].astype(float).ravel()
 
 
+def random_dispatch(instance: Instance, n: int, noise: float = 0.6, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Rules with a little chance: keys (n, J * M) and delays (n,) in [0, 1] for ``build``.
+
+    Each draw takes a rule at random and adds normal noise of ``noise`` deviations of the rule's own keys.
+    """
+    rng = np.random.default_rng(seed)
+    rules = np.stack([rule_keys(instance, rule) for rule in RULES if rule != "FIFO"])
+    rules = (rules - rules.mean(1, keepdims=True)) / rules.std(1, keepdims=True).clip(1e-9)
+    keys = rules[rng.integers(len(rules), size=n)] + noise * rng.standard_normal((n, instance.size))
+    return keys, rng.random(n)
+
+
 def _build(instance: Instance, batch: int, priority: Callable[[np.ndarray, np.ndarray], np.ndarray],
            delay: float | np.ndarray) -> Schedules:
     """One operation a round in all schedules at once. priority(place, ready) -> (B, J), place in a (J, M + 1) table."""
