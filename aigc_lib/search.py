@@ -32,14 +32,22 @@ class Budget:
         return self.most - self.used
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        if len(x) > self.left:
-            raise ValueError(f"{len(x)} evaluations were asked for, {self.left} of {self.most} are left.")
+        self._check(x)
         costs = self.cost(x)
+        self.record(x, costs)
+        return costs
+
+    def record(self, x: np.ndarray, costs: np.ndarray) -> None:
+        """Enter evaluations that were made elsewhere; they count as any other."""
+        self._check(x)
         self.used += len(x)
         if costs.min() < self.best:
             self.best, self.best_x = float(costs.min()), x[costs.argmin()].copy()
         self.trace.append((self.used, time.process_time() - self._start, self.best))
-        return costs
+
+    def _check(self, x: np.ndarray) -> None:
+        if len(x) > self.left:
+            raise ValueError(f"{len(x)} evaluations were asked for, {self.left} of {self.most} are left.")
 
 
 def random_search(budget: Budget, dim: int, seed: int = 0, size: int = 250) -> None:

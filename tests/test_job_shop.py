@@ -1,6 +1,7 @@
 """The workshop: every schedule can be carried out, the best ones are found, and bad instances are refused."""
 
 import itertools
+import time
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -63,7 +64,7 @@ def test_cp_sat_proves_the_published_optima(name, optimum):
 
 
 def test_cp_sat_without_time_has_no_schedule():
-    solved = js.solve_cp_sat(BENCHMARKS["ft10"], 1e-6)
+    solved = js.solve_cp_sat(BENCHMARKS["ft10"], 1e-7)
     assert solved.start is None and solved.makespan == float("inf") and not solved.proven
 
 
@@ -169,3 +170,11 @@ def test_a_gantt_chart_has_a_bar_for_each_operation_and_refuses_what_cannot_be()
     with pytest.raises(ValueError, match="before visit 1 ends"):
         js.draw_gantt(axis, TINY, np.zeros((2, 2), int))
     plt.close(figure)
+
+
+def test_cp_sat_stops_when_its_processor_time_is_up():
+    began = time.process_time()
+    solved = js.solve_cp_sat(BENCHMARKS["la25"], 0.3)
+    assert 0.25 < time.process_time() - began < 0.9 and not solved.proven
+    assert all(seconds < 0.9 for seconds, _ in solved.trace)
+    assert solved.start is None or js.check_schedule(BENCHMARKS["la25"], solved.start) == solved.makespan

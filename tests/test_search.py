@@ -60,6 +60,10 @@ def test_a_budget_cannot_be_overdrawn():
     budget(np.zeros((3, 12)))
     with pytest.raises(ValueError, match="3 evaluations were asked for, 2 of 5 are left"):
         budget(np.zeros((3, 12)))
+    with pytest.raises(ValueError, match="2 of 5 are left"):
+        budget.record(np.zeros((3, 12)), np.zeros(3))
     assert budget.used == 3
+    budget.record(np.ones((2, 12)), np.array([9.0, 0.5]))
+    assert budget.left == 0 and budget.best == 0.5 and budget.best_x.tolist() == [1.0] * 12
     with pytest.raises(ValueError, match="at least 1"):
         Budget(cost, 0)
