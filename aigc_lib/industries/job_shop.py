@@ -18,10 +18,8 @@ from matplotlib.axes import Axes
 from aigc_lib.datasets import load_job_shop
 from aigc_lib.style import COLORS, INK
 
-RULES = {
-    "FIFO": "先到先做", "SPT": "最短的先做", "LPT": "最长的先做", "MWKR": "剩余工时最多的先做",
-    "LWKR": "剩余工时最少的先做", "MOPNR": "剩余工序最多的先做",
-}
+RULES = {"FIFO": "先到先做", "SPT": "最短的先做", "LPT": "最长的先做", "MWKR": "剩余工时最多的先做",
+         "LWKR": "剩余工时最少的先做", "MOPNR": "剩余工序最多的先做"}
 NEVER = 1 << 40  # the end of an operation that does not exist
 
 
@@ -170,7 +168,7 @@ def check_schedule(instance: Instance, start: np.ndarray) -> int:
     return int(end.max())
 
 
-def gap(instance: Instance, makespan: float) -> float:
+def gap(instance: Instance, makespan: float | np.ndarray) -> float | np.ndarray:
     """How much longer than the proven optimum, in percent."""
     if instance.optimum <= 0:
         raise ValueError(f"{instance.name} has no known optimum.")
