@@ -239,6 +239,11 @@ def load_math_exam() -> Answers:
     return Answers(torch.tensor(columns).T.contiguous(), items, rows)
 
 
+def load_job_shop() -> list[dict]:
+    """37 classical job-shop instances: name, machines, jobs (lists of (machine, duration)) and proven optimum."""
+    return [json.loads(line) for line in data_file("job_shop", "instances.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
 def _csv_rows(name: str, path: str) -> list[dict[str, str]]:
     with data_file(name, path).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
