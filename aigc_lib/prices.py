@@ -22,11 +22,11 @@ def load_sp500_prices() -> pd.DataFrame:
 def daily_returns(prices: pd.DataFrame, least: int = 250) -> pd.DataFrame:
     """Simple returns, a day fewer than prices. least: how many days of returns there must be.
 
-    Raises ValueError for days out of order or twice, missing days or prices, prices of zero or less, a stock whose
+    Raises TypeError for rows without dates, ValueError for days out of order or twice, missing days or prices, prices of zero or less, a stock whose
     price never moves, and a history that is too short; it never fills a hole.
     """
     if not isinstance(prices.index, pd.DatetimeIndex):
-        raise ValueError(f"prices need dates as their index, found {type(prices.index).__name__}.")
+        raise TypeError(f"prices need dates as their index, found {type(prices.index).__name__}.")
     if not prices.index.is_monotonic_increasing or prices.index.has_duplicates:
         raise ValueError("the days of prices must increase, each once; sort them and drop doubles.")
     if len(prices) <= least:

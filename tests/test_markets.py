@@ -59,7 +59,7 @@ def test_returns_are_simple_returns():
 def test_prices_with_a_fault_are_refused(spoil, message):
     prices = (1 + random_returns(599)).cumprod()
     daily_returns(prices)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         daily_returns(spoil(prices))
 
 
