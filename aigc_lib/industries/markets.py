@@ -153,4 +153,4 @@ def report(walk: Walk) -> dict[str, float]:
     years = len(walk.net) / DAYS_A_YEAR
     return {"年化收益": value.iloc[-1] ** (1 / years) - 1, "年化波动": walk.net.std() * DAYS_A_YEAR**0.5,
             "夏普比率": sharpe(walk.net), "最大回撤": float((value / value.cummax() - 1).min()),
-            "年换手": walk.traded[walk.traded.index >= walk.net.index[0]].sum() / years}
+            "年换手": walk.traded.sum() / years}
