@@ -25,6 +25,7 @@ from aigc_lib.catalog import (  # noqa: F401  (readers find everything about dat
 )
 from aigc_lib.interactions import load_lastfm_2k, load_movielens_small  # noqa: F401
 from aigc_lib.machines import load_cmapss_fd001, load_nasa_batteries  # noqa: F401
+from aigc_lib.prices import load_sp500_prices  # noqa: F401
 
 FASHION_CLASSES = ["T恤", "裤子", "套头衫", "连衣裙", "外套", "凉鞋", "衬衫", "运动鞋", "包", "短靴"]
 

@@ -253,7 +253,7 @@ def start_lively(network: nn.Module) -> None:
     pictures then hardly depend on z, and the game starts collapsed. Layers that start at zero stay so.
     """
     for layer in network.modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear) and layer.weight.any():
+        if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d | nn.Linear) and layer.weight.any():
             nn.init.kaiming_normal_(layer.weight, a=0.2)
             nn.init.zeros_(layer.bias)
 
