@@ -3,28 +3,36 @@
 A table of prices is a ``pandas.DataFrame``: a trading day a row, a stock a column, adjusted for splits and dividends.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 
 from aigc_lib.catalog import data_file
+
+if TYPE_CHECKING:  # only tables need pandas
+    import pandas as pd
 
 LONGEST_GAP = 10  # calendar days; markets closed for a week in September 2001
 
 
-def load_sp500_prices() -> pd.DataFrame:
+def load_sp500_prices() -> "pd.DataFrame":
     """20 stocks of the S&P 500 from 1990 to 2022, (8313, 20) in US dollars, from the package skfolio.
 
     All of them were still in the index at the end: see ``data/sp500_prices/card.md`` on survivors.
     """
+    import pandas as pd
+
     return pd.read_csv(data_file("sp500_prices", "datasets/data/sp500_dataset.csv.gz"), index_col=0, parse_dates=True)
 
 
-def daily_returns(prices: pd.DataFrame, least: int = 250) -> pd.DataFrame:
+def daily_returns(prices: "pd.DataFrame", least: int = 250) -> "pd.DataFrame":
     """Simple returns, a day fewer than prices. least: how many days of returns there must be.
 
-    Raises TypeError for rows without dates, ValueError for days out of order or twice, missing days or prices, prices of zero or less, a stock whose
-    price never moves, and a history that is too short; it never fills a hole.
+    Raises TypeError for rows without dates, ValueError for days out of order or twice, missing days or prices,
+    prices of zero or less, a stock whose price never moves, and a history that is too short; it never fills a hole.
     """
+    import pandas as pd
+
     if not isinstance(prices.index, pd.DatetimeIndex):
         raise TypeError(f"prices need dates as their index, found {type(prices.index).__name__}.")
     if not prices.index.is_monotonic_increasing or prices.index.has_duplicates:
@@ -47,5 +55,5 @@ def daily_returns(prices: pd.DataFrame, least: int = 250) -> pd.DataFrame:
     return prices.pct_change().iloc[1:]
 
 
-def _day(when: pd.Timestamp) -> str:
+def _day(when: "pd.Timestamp") -> str:
     return f"{when:%Y-%m-%d}"
