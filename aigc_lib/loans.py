@@ -14,6 +14,10 @@ if TYPE_CHECKING:  # imported where it is needed: it takes a second
 
 CREDIT_NUMBERS = ("Seniority", "Time", "Age", "Expenses", "Income", "Assets", "Debt", "Amount", "Price")
 CREDIT_CATEGORIES = ("Home", "Marital", "Records", "Job")
+CLUB_NUMBERS = ("funded_amnt", "int_rate", "annual_inc", "delinq_2yrs", "inq_last_6mths", "revol_util", "open_il_6m",
+                "open_il_12m", "open_il_24m", "total_bal_il", "all_util", "inq_fi", "inq_last_12m", "num_il_tl",
+                "total_il_high_credit_limit")
+CLUB_CATEGORIES = ("term", "verification_status", "emp_length")  # not the state, nor the grade, which follows the rate
 
 
 class Loans(NamedTuple):
