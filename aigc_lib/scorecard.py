@@ -26,11 +26,10 @@ class Scorecard:
 
     def fit(self, x: Tensor, event: np.ndarray) -> "Scorecard":
         self.curves = {c.name: self._curve(x, c) for c in self.columns if not c.categories}
+        self.average = 0.0
         features = self._features(x)
-        self.owner = np.repeat(np.arange(len(self.columns)), [f.shape[1] for f in features])
-        both = np.concatenate(features, axis=1)
-        self.average = both.mean(0)  # points are counted from the average row
-        self.regression = LogisticRegression(C=self.strength, max_iter=2000).fit(both - self.average, event)
+        self.average = features.mean(0)  # points are counted from the average row
+        self.regression = self._regression().fit(features - self.average, event)
         return self
 
     def calibrate(self, x: Tensor, event: np.ndarray) -> "Scorecard":
@@ -41,9 +40,7 @@ class Scorecard:
 
     def points(self, x: Tensor) -> np.ndarray:
         """What each column adds to the log odds, (N, columns), against the average row of the training table."""
-        weighted = (np.concatenate(self._features(x), axis=1) - self.average) * self.regression.coef_[0]
-        summed = np.stack([weighted[:, self.owner == i].sum(1) for i in range(len(self.columns))], axis=1)
-        return self.slope * summed
+        return self.slope * (self._features(x) * self.regression.coef_[0]) @ self._owned()
 
     @property
     def base(self) -> float:
@@ -54,21 +51,50 @@ class Scorecard:
         """The chance of the event, (N,)."""
         return expit(self.base + self.points(x).sum(1))
 
+    def resample(self, x: Tensor, event: np.ndarray, other: Tensor, other_event: np.ndarray, times: int, seed: int) -> None:
+        """Learn the weights again from ``times`` draws of the rows x with replacement, each calibrated on ``other``.
+
+        The bootstrap (Efron 1979) of the weights; the knots of the curves stay where they are.
+        """
+        features, elsewhere, rng = self._features(x), self._features(other), np.random.default_rng(seed)
+        self.weights, self.bases = np.empty((times, features.shape[1])), np.empty(times)
+        for i in range(times):
+            rows = rng.integers(len(features), size=len(features))
+            again = self._regression().fit(features[rows], event[rows])
+            slope, shift = platt(expit(again.decision_function(elsewhere)), other_event)
+            self.weights[i], self.bases[i] = slope * again.coef_[0], slope * again.intercept_[0] + shift
+
+    def resampled_points(self, x: Tensor) -> np.ndarray:
+        """As ``points``, from each draw: (times, N, columns)."""
+        return (self._features(x) * self.weights[:, None]) @ self._owned()
+
+    def resampled(self, x: Tensor) -> np.ndarray:
+        """As ``predict``, from each draw: (times, N)."""
+        return expit(self.bases[:, None] + self.weights @ self._features(x).T)
+
+    def _regression(self) -> LogisticRegression:
+        return LogisticRegression(C=self.strength, max_iter=2000)
+
     def _curve(self, x: Tensor, column: Column) -> SplineTransformer:
         known = x[:, column.start + 1] > 0
         return SplineTransformer(self.knots, min(3, self.knots - 1), extrapolation="constant", include_bias=False).fit(
             x[known, column.start, None].double().numpy())
 
-    def _features(self, x: Tensor) -> list[np.ndarray]:
+    def _features(self, x: Tensor) -> np.ndarray:
+        """(N, F): the curves' and categories' values and the gaps, column after column, less their average."""
         parts = []
         for c in self.columns:
             part = x[:, c.start:c.stop].double().numpy()
             if c.categories:
-                parts.append(np.column_stack([part, 1 - part.sum(1)]))
+                parts += [part, 1 - part.sum(1, keepdims=True)]
             else:
-                curve = self.curves[c.name].transform(part[:, :1])
-                parts.append(np.column_stack([curve * part[:, 1:], 1 - part[:, 1]]))
-        return parts
+                parts += [self.curves[c.name].transform(part[:, :1]) * part[:, 1:], 1 - part[:, 1:]]
+        return np.concatenate(parts, axis=1) - self.average
+
+    def _owned(self) -> np.ndarray:
+        """(F, columns) of 0 and 1: which feature belongs to which column."""
+        sizes = [len(c.categories) or self.curves[c.name].n_features_out_ for c in self.columns]
+        return np.repeat(np.eye(len(self.columns)), np.array(sizes) + 1, axis=0)
 
 
 def platt(chance: np.ndarray, event: np.ndarray) -> tuple[float, float]:

@@ -4,20 +4,18 @@
 puts them into sentences that hold no digits of their own. So a report can be checked by computing the facts again.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 
 from aigc_lib.autoencoder import TableAutoencoder
 from aigc_lib.loans import Loans
 from aigc_lib.metrics import wilson
 from aigc_lib.scorecard import Scorecard
-from aigc_lib.tables import TableCoder
-
-if TYPE_CHECKING:
-    import pandas as pd
+from aigc_lib.tables import Column, TableCoder
 
 CREDIT_WORDS = {
     "Seniority": "工龄", "Time": "贷款月数", "Age": "年龄", "Expenses": "每月开支", "Income": "收入", "Assets": "资产",
@@ -64,26 +62,26 @@ class Report(NamedTuple):
 
 
 class Assessor:
-    """Writes reports from a calibrated scorecard, its refits on resampled rows, and an autoencoder of the same table.
+    """Writes reports from a calibrated and resampled scorecard and an autoencoder of the same table.
 
     valid: applicants that the models were not fitted to; bands and ranks are counted among them.
     """
 
-    def __init__(self, coder: TableCoder, scorecard: Scorecard, refits: Sequence[Scorecard],
-                 autoencoder: TableAutoencoder, valid: Loans, words: Mapping[str, str] = CREDIT_WORDS):
-        self.coder, self.scorecard, self.refits, self.autoencoder = coder, scorecard, list(refits), autoencoder
+    def __init__(self, coder: TableCoder, scorecard: Scorecard, autoencoder: TableAutoencoder,
+                 valid: Loans, words: Mapping[str, str] = CREDIT_WORDS):
+        self.coder, self.scorecard, self.autoencoder = coder, scorecard, autoencoder
         self.words, self.default = words, valid.default
         x = coder.encode(valid.table)
         self.valid_chance, self.valid_surprise = scorecard.predict(x), autoencoder.surprises(x).numpy()
         self.valid_known = ~valid.table[[c.name for c in coder.columns]].isna().to_numpy()
 
-    def facts(self, row: "pd.DataFrame") -> dict[str, float]:
+    def facts(self, row: pd.DataFrame) -> dict[str, float]:
         """Every number that a report on this one applicant may use. Raises ``ValueError`` as ``TableCoder`` does."""
         if len(row) != 1:
             raise ValueError(f"a report is about one applicant, got {len(row)} rows.")
         x = self.coder.encode(row)
         chance = self.scorecard.predict(x)[0]
-        low, high = np.quantile([refit.predict(x)[0] for refit in self.refits], [0.025, 0.975])
+        low, high = np.quantile(self.scorecard.resampled(x)[:, 0], [0.025, 0.975])
         similar = np.argsort(np.abs(self.valid_chance - chance), kind="stable")[:SIMILAR]
         hits = self.default[similar].sum()
         band = wilson(hits, len(similar))
@@ -91,13 +89,13 @@ class Assessor:
                 "验证集.其中违约": hits, "验证集.违约率下限": band[0], "验证集.违约率上限": band[1],
                 **self._columns(row, x)}
 
-    def _columns(self, row: "pd.DataFrame", x: torch.Tensor) -> dict[str, float]:
+    def _columns(self, row: pd.DataFrame, x: torch.Tensor) -> dict[str, float]:
         points, surprise = self.scorecard.points(x)[0], self.autoencoder.surprises(x)[0].numpy()
         facts = {}
         for i, column in enumerate(self.coder.columns):
             value = row[column.name].iloc[0]
             facts[f"评分卡.倍数.{column.name}"] = np.exp(points[i])
-            known = not _missing(value)
+            known = not pd.isna(value)
             if known:
                 others = self.valid_surprise[self.valid_known[:, i], i]
                 facts[f"验证集.更不意外的占.{column.name}"] = (others < surprise[i]).mean()
@@ -109,12 +107,12 @@ class Assessor:
         return {source: float(value) for source, value in facts.items()}
 
     @torch.no_grad()
-    def _guess(self, x: torch.Tensor, column) -> float:
+    def _guess(self, x: torch.Tensor, column: Column) -> float:
         hidden = x.clone()
         hidden[:, column.start:column.stop] = 0
         return self.coder.decode(self.autoencoder.decode(self.autoencoder.encode(hidden)))[column.name].iloc[0]
 
-    def report(self, row: "pd.DataFrame") -> Report:
+    def report(self, row: pd.DataFrame) -> Report:
         """The report on one applicant."""
         facts = self.facts(row)
 
@@ -147,13 +145,13 @@ class Assessor:
     def _gaps(self, row, say) -> list[Sentence]:
         lines = [say(f"　{self.words[c.name]}" + ("" if c.categories else "：按其余各项会猜 {}，没有放进评分"),
                      *([] if c.categories else [f"自动编码器.猜.{c.name}"]))
-                 for c in self.coder.columns if _missing(row[c.name].iloc[0])]
+                 for c in self.coder.columns if pd.isna(row[c.name].iloc[0])]
         return [Sentence("没有填的：" + ("" if lines else "没有。"), ()), *lines]
 
-    def _called(self, name: str, row: "pd.DataFrame") -> str:
+    def _called(self, name: str, row: pd.DataFrame) -> str:
         """The column and its value; {} where that is a number."""
         value = row[name].iloc[0]
-        shown = "没填" if _missing(value) else self.words[value] if isinstance(value, str) else "{}"
+        shown = "没填" if pd.isna(value) else self.words[value] if isinstance(value, str) else "{}"
         return f"{self.words[name]}（{shown}）"
 
     def _stated(self, name: str, facts: Mapping[str, float]) -> list[str]:
@@ -164,10 +162,6 @@ def wrong_numbers(report: Report, facts: Mapping[str, float]) -> list[Number]:
     """The numbers of a report that the facts, computed again, do not give; empty for a report that holds."""
     return [n for n in report.trace
             if n.source not in facts or not np.isclose(facts[n.source], n.value) or n.printed != _printed(n.source, n.value)]
-
-
-def _missing(value) -> bool:
-    return value is None or value != value
 
 
 def _printed(source: str, value: float) -> str:
