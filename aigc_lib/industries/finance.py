@@ -20,7 +20,7 @@ from aigc_lib.tables import Column, TableCoder
 CREDIT_WORDS = {
     "Seniority": "工龄", "Time": "贷款月数", "Age": "年龄", "Expenses": "每月开支", "Income": "收入", "Assets": "资产",
     "Debt": "负债", "Amount": "借款金额", "Price": "物品价格", "Home": "住房", "Marital": "婚姻", "Records": "不良记录",
-    "Job": "工作", "owner": "自有", "rent": "租房", "parents": "住父母家", "priv": "私房", "ignore": "不详",
+    "Job": "工作", "owner": "自有", "rent": "租房", "parents": "住父母家", "priv": "priv 类", "ignore": "不详",
     "other": "其他", "married": "已婚", "single": "单身", "separated": "分居", "widow": "丧偶", "divorced": "离异",
     "no": "没有", "yes": "有", "fixed": "固定", "freelance": "自由职业", "partime": "非全日", "others": "其他"}
 TITLE = "贷款风险评估报告（教学用，不是信贷决策依据）"
