@@ -1,4 +1,4 @@
-"""How good are generated examples? Fidelity, coverage, copying, and what a classifier makes of them.
+"""How good are generated examples, and how true are stated chances?
 
 Features are float arrays (N, D). For pictures they come from ``PictureFeatures``, a small classifier
 that belongs to the course (recipe: data/prepare/fashion_classifier.py), so a distance means the
