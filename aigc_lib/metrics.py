@@ -1,4 +1,4 @@
-"""How good are generated examples? Fidelity, coverage, copying, and what a classifier makes of them.
+"""How good are generated examples, and how true are stated chances?
 
 Features are float arrays (N, D). For pictures they come from ``PictureFeatures``, a small classifier
 that belongs to the course (recipe: data/prepare/fashion_classifier.py), so a distance means the
@@ -193,3 +193,56 @@ def band_holds(samples: np.ndarray, y: np.ndarray, share: float = 0.8) -> np.nda
     """Does the central band with ``share`` of the samples (N, S, ...) hold y (N, ...)? Booleans like y."""
     low, high = np.quantile(samples, [(1 - share) / 2, (1 + share) / 2], axis=1)
     return (low <= y) & (y <= high)
+
+
+def kolmogorov_smirnov(score: np.ndarray, event: np.ndarray) -> float:
+    """KS: the largest gap between the shares of events and of others with at most a given score, 0 to 1.
+
+    score (N,); event (N,) of bool. Credit scoring uses it beside the area under the curve.
+    """
+    from scipy.stats import ks_2samp  # here, because scipy.stats takes half a second to import
+
+    _check_events(score, event)
+    return float(ks_2samp(score[event], score[~event]).statistic)
+
+
+class Reliability(NamedTuple):
+    """What was said and what happened, one entry a bin: counts, mean chance said, share that happened, 95 % interval."""
+
+    count: np.ndarray
+    said: np.ndarray
+    happened: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error: the mean gap between said and happened. Naeini, Cooper & Hauskrecht 2015."""
+        return float(np.average(np.abs(self.said - self.happened), weights=self.count))
+
+
+def reliability(chance: np.ndarray, event: np.ndarray, bins: int = 10) -> Reliability:
+    """Bins of equal count, from the least chance to the largest; the intervals are Wilson's (1927)."""
+    _check_events(chance, event)
+    if not (0 <= chance.min() and chance.max() <= 1 and 1 <= bins <= len(chance)):
+        raise ValueError(f"chances must lie in [0, 1] and bins in 1..{len(chance)}, got up to {chance.max():.3g} and {bins}.")
+    parts = np.array_split(np.argsort(chance, kind="stable"), bins)
+    count = np.array([len(part) for part in parts])
+    hits = np.array([event[part].sum() for part in parts])
+    low, high = wilson(hits, count)
+    return Reliability(count, np.array([chance[part].mean() for part in parts]), hits / count, low, high)
+
+
+def wilson(hits: np.ndarray, count: np.ndarray, z: float = 1.96) -> tuple[np.ndarray, np.ndarray]:
+    """The 95 % interval of a share of ``hits`` in ``count``. Wilson 1927."""
+    share = hits / count
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return middle - half, middle + half
+
+
+def _check_events(score: np.ndarray, event: np.ndarray) -> None:
+    if score.shape != event.shape or score.ndim != 1 or event.dtype != bool or not np.isfinite(score).all():
+        raise ValueError(f"expected finite scores (N,) and bool events (N,), got {score.shape} and {event.dtype} {event.shape}.")
+    if event.all() or not event.any():
+        raise ValueError("events must hold both outcomes; with only one there is nothing to tell apart.")

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aigc_lib import metrics
 from aigc_lib.baselines import GaussianPictures, LinearCode, Regression
 from aigc_lib.checks import check_labels, check_tensor
 from aigc_lib.datasets import load_fashion_mnist
@@ -199,3 +200,41 @@ def test_twice_the_amplitude_is_six_decibels():
     x = torch.randn(50, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     assert spectrum_gap(2 * x, x) == pytest.approx(20 * np.log10(2), abs=1e-4)
     assert spectrum_gap(x, x) == 0
+
+
+# chances
+
+
+def test_ks_is_the_largest_gap_of_the_two_distributions():
+    score, event = np.array([0.1, 0.2, 0.3, 0.4, 0.9]), np.array([False, False, True, False, True])
+    assert metrics.kolmogorov_smirnov(score, event) == pytest.approx(2 / 3)  # after 0.2: two of three others, no event
+    assert metrics.kolmogorov_smirnov(event.astype(float), event) == 1
+
+
+def test_reliability_counts_what_happened():
+    chance = np.array([0.1] * 10 + [0.8] * 10)
+    event = np.array([True] * 2 + [False] * 8 + [True] * 8 + [False] * 2)
+    table = metrics.reliability(chance, event, bins=2)
+    assert table.count.tolist() == [10, 10]
+    assert np.allclose(table.said, [0.1, 0.8]) and np.allclose(table.happened, [0.2, 0.8])
+    assert table.error == pytest.approx(0.05)
+
+
+def test_wilson_interval_is_the_one_of_scipy():
+    from scipy.stats import binomtest
+
+    for hits in (0, 3, 10):
+        low, high = metrics.wilson(np.array([hits]), np.array([10]))
+        want = binomtest(hits, 10).proportion_ci(method="wilson")
+        assert (low[0], high[0]) == pytest.approx((want.low, want.high), abs=1e-4)
+
+
+@pytest.mark.parametrize("event", [np.ones(3, bool), np.zeros(3, bool), np.array([0, 1, 1]), np.array([True, False])])
+def test_events_must_be_bool_and_of_both_kinds(event):
+    with pytest.raises(ValueError, match="event"):
+        metrics.kolmogorov_smirnov(np.array([0.1, 0.2, 0.3]), event)
+
+
+def test_chances_lie_between_0_and_1():
+    with pytest.raises(ValueError, match="chances must lie"):
+        metrics.reliability(np.array([0.5, 1.5]), np.array([True, False]), bins=1)
