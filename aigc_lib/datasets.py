@@ -8,7 +8,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +24,9 @@ from aigc_lib.catalog import (  # noqa: F401  (readers find everything about dat
     verify,
 )
 from aigc_lib.interactions import load_lastfm_2k, load_movielens_small  # noqa: F401
+
+if TYPE_CHECKING:  # only tables need pandas
+    import pandas as pd
 
 FASHION_CLASSES = ["T恤", "裤子", "套头衫", "连衣裙", "外套", "凉鞋", "衬衫", "运动鞋", "包", "短靴"]
 
@@ -236,6 +239,24 @@ def load_math_exam() -> Answers:
             columns.append([(1.0 if row[kind["name"]] == "2" else -1.0) if row["batch"] in batches else 0.0
                             for row in rows])
     return Answers(torch.tensor(columns).T.contiguous(), items, rows)
+
+
+def load_german_credit(labels: str = "corrected") -> "pd.DataFrame":
+    """1,000 loans of a German bank, 1973-75: ``duration`` in months, ``amount`` in marks, ``age`` in years, 17
+    categories in Chinese, and ``bad`` (bool): was it paid back badly.
+
+    labels: "corrected" says what the codes mean after Groemping 2019, "statlog" what Hofmann's table said.
+    """
+    import pandas as pd
+
+    said = _csv_rows("german_credit", "labels.csv")
+    if labels not in ("corrected", "statlog"):
+        raise ValueError(f'labels must be "corrected" or "statlog", found {labels!r}.')
+    table = pd.DataFrame(_csv_rows("german_credit", "applications.csv"))
+    for column in {row["column"] for row in said}:
+        table[column] = table[column].map({row["code"]: row[labels] for row in said if row["column"] == column})
+    numbers = {"duration": int, "amount": int, "age": int}
+    return table.astype(numbers).assign(bad=table["risk"] == "坏").drop(columns="risk")
 
 
 def _csv_rows(name: str, path: str) -> list[dict[str, str]]:
