@@ -37,6 +37,23 @@ def load_lending_club() -> Loans:
     return _loans("lending_club", "Class")
 
 
+def load_german_credit(labels: str = "corrected") -> "pd.DataFrame":
+    """1,000 loans of a German bank, 1973-75: ``duration`` in months, ``amount`` in marks, ``age`` in years, 17
+    categories in Chinese, and ``bad`` (bool): was it paid back badly.
+
+    labels: "corrected" says what the codes mean after Groemping 2019, "statlog" what Hofmann's table said.
+    """
+    import pandas as pd
+
+    if labels not in ("corrected", "statlog"):
+        raise ValueError(f'labels must be "corrected" or "statlog", found {labels!r}.')
+    table = pd.read_csv(data_file("german_credit", "applications.csv"), dtype=str, keep_default_na=False)
+    for column, said in pd.read_csv(data_file("german_credit", "labels.csv"), dtype=str).groupby("column"):
+        table[column] = table[column].map(dict(zip(said["code"], said[labels])))
+    numbers = {"duration": int, "amount": int, "age": int}
+    return table.astype(numbers).assign(bad=table["risk"] == "坏").drop(columns="risk")
+
+
 def _loans(name: str, outcome: str) -> Loans:
     import pandas as pd
 
