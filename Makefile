@@ -9,13 +9,13 @@ TORCH_INDEX ?=
 .PHONY: course test browser lab site benchmark clean
 
 course: $(VENV)/.course
-	@echo "运行全部笔记本（full，2 核约 10 分钟），再建网站。中断后可用 .venv/bin/aigc run --resume 接着跑。"
+	@echo "运行全部笔记本（full；各章要多久见 README 的表，两章同时跑），再建网站。中断后可用 .venv/bin/aigc run --resume 接着跑。"
 	$(BIN)/aigc run --profile full --jobs $(JOBS)
 	$(BIN)/aigc site
 	$(BIN)/aigc evidence show
 
 test: $(VENV)/.test
-	@echo "运行测试（2 核约 10 分钟）。"
+	@echo "运行测试（2 核约一刻钟）。"
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not browser" -n 2 --dist loadfile -q
 	AIGC_PROFILE=smoke OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=120 -n 2 --dist loadfile -q notebooks
 

@@ -57,11 +57,14 @@ def test_wind_carries_smoke_at_its_own_speed(monkeypatch):
     assert smoke.sum() == pytest.approx(blob.sum(), rel=0.01)
 
 
-def test_a_mirrored_scene_gives_the_mirrored_film(monkeypatch):
-    still = np.zeros((28, 28)), np.zeros((29, 28))
+def test_a_mirrored_scene_gives_nearly_the_mirrored_film(monkeypatch):
+    """Nearly: the bounds that PhiFlow sets on the air are read half a cell to one side."""
+    still = np.zeros((56, 56)), np.zeros((57, 56))
     monkeypatch.setattr(plumes, "restless_air", lambda seed, cells: still)
-    left, right = simulate(0.4, 0.05, 0.8, 0, cells=28), simulate(0.6, -0.05, 0.8, 0, cells=28)
-    assert np.allclose(left, right[..., ::-1], atol=1e-6)
+    left, right = simulate(0.4, 0.05, 0.8, 0), simulate(0.6, -0.05, 0.8, 0)[..., ::-1]
+    middle = [(film.sum(1) * np.arange(28)).sum(1) / film.sum((1, 2)) for film in (left, right)]
+    assert np.allclose(*middle, atol=0.5)  # pixels
+    assert np.abs(left - right)[:5].mean() < 0.005
 
 
 def test_smoke_rises_faster_with_more_buoyancy_and_stays_in_range():
@@ -131,9 +134,9 @@ def test_simulations_keep_their_controls_in_range_and_differ():
 
 
 def test_our_solver_agrees_with_the_one_that_made_the_data():
-    """Same controls, same eddies: at first the same picture, later as similar as two solvers of a chaotic flow are."""
+    """Same controls, same eddies, same picture to the end, although the flow is chaotic: it is the same scheme."""
     data = load_plumes()
-    for number in (0, 1):
+    for number in (0, 1, 299):
         ours = torch.from_numpy(simulate(*data.controls[number, 0, :3].tolist(), seed=number)).float() * 2 - 1
-        likeness = [torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1] for a, b in zip(ours, data.frames[number, :, 0])]
-        assert likeness[0] > 0.99 and likeness[4] > 0.8, likeness
+        off = (ours - data.frames[number, :, 0]).abs()
+        assert off[0].max() < 0.01 and off[-1].mean() < 0.01, off.amax((1, 2))

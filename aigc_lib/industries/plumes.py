@@ -85,8 +85,12 @@ def _surround(field: np.ndarray, kind: str) -> np.ndarray:
     return np.pad(np.pad(field, ((MARGIN, MARGIN), (0, 0)), rows), ((0, 0), (MARGIN, MARGIN)), columns)
 
 
-def _advect(field: np.ndarray, kind: str, du: np.ndarray, dv: np.ndarray) -> np.ndarray:
-    """Carry a field along (du, dv), in cells, given where its values sit. MacCormack: Selle et al. 2008."""
+def _advect(field: np.ndarray, kind: str, du: np.ndarray, dv: np.ndarray, aside: tuple[float, float] = (0, 0)
+            ) -> np.ndarray:
+    """Carry a field along (du, dv), in cells, given where its values sit. MacCormack: Selle et al. 2008.
+
+    aside: how many cells (down the rows, along the columns) from there the values are read that bound the result.
+    """
     grid = _surround(field, kind)
     last = np.array(grid.shape)[:, None, None] - 1.001
     here, way = np.mgrid[:field.shape[0], :field.shape[1]] + MARGIN, np.stack([dv, du])
@@ -95,7 +99,7 @@ def _advect(field: np.ndarray, kind: str, du: np.ndarray, dv: np.ndarray) -> np.
     back = map_coordinates(_surround(once, kind), np.clip(here + way, 0, last), order=1)
     if np.abs(way).max() > MARGIN:
         raise ValueError(f"空气一步走了 {np.abs(way).max():.0f} 格，求解器算不准：风或浮力太大了。")
-    y, x = there.astype(int)
+    y, x = np.clip(there + np.reshape(aside, (2, 1, 1)), 0, last).astype(int)
     corners = np.stack([grid[y, x], grid[y + 1, x], grid[y, x + 1], grid[y + 1, x + 1]])
     return np.clip(once + (field - back) / 2, corners.min(0), corners.max(0))  # no new highs and lows
 
@@ -121,7 +125,8 @@ def _step(smoke: np.ndarray, u: np.ndarray, v: np.ndarray, buoyancy: float, sour
     v_at_u = (v_mid + np.roll(v_mid, 1, 1)) / 2
     u_at_v = np.pad((u_mid[1:] + u_mid[:-1]) / 2, ((1, 1), (0, 0)))
     new = np.maximum(_advect(smoke, "smoke", c * u_mid, c * v_mid), source)
-    u_new, v_new = _advect(u, "air", c * u, c * v_at_u), _advect(v, "air", c * u_at_v, c * v)
+    # PhiFlow 3.4.0 reads the bounds of the air half a cell aside; without it our plumes rise a tenth faster than the data
+    u_new, v_new = _advect(u, "air", c * u, c * v_at_u, (0, -0.5)), _advect(v, "air", c * u_at_v, c * v, (0.5, 0))
     v_new[[0, -1]] = 0
     v_new[1:-1] += dt * buoyancy * (new[1:] + new[:-1]) / 2
     return new, *_project(u_new, v_new)
