@@ -24,6 +24,7 @@ from aigc_lib.catalog import (  # noqa: F401  (readers find everything about dat
     verify,
 )
 from aigc_lib.interactions import load_lastfm_2k, load_movielens_small  # noqa: F401
+from aigc_lib.solar_cells import load_elpv_labels, load_elpv_pictures  # noqa: F401
 
 FASHION_CLASSES = ["T恤", "裤子", "套头衫", "连衣裙", "外套", "凉鞋", "衬衫", "运动鞋", "包", "短靴"]
 
