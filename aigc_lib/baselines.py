@@ -19,6 +19,9 @@ from sklearn.preprocessing import PolynomialFeatures
 from torch import Tensor, nn
 
 
+MOST_PIXELS = 4096  # of an example, whose covariance LinearCode takes apart exactly; 10,000 would take minutes
+
+
 class LinearCode:
     """Principal component analysis as an autoencoder: the best linear code of a given width."""
 
@@ -27,6 +30,8 @@ class LinearCode:
 
     def fit(self, x: Tensor) -> "LinearCode":
         self.shape = x.shape[1:]
+        if self.shape.numel() > MOST_PIXELS:  # the solver must not go through the covariance of all pixels
+            self.pca.set_params(svd_solver="randomized", random_state=0)
         self.pca.fit(x.flatten(1).double().numpy())
         return self
 

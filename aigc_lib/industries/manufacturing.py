@@ -8,7 +8,7 @@ from torch import Tensor
 from aigc_lib.checks import check_tensor
 from aigc_lib.solar_cells import CELL_SIDE
 
-# ---- 7.2 quality: cells of one module stay together, a cell in tiles, what mistakes cost ----
+# ---- 7.2 quality: cells of one module stay together, what an engineer measures, what mistakes cost ----
 
 LEAST_SPREAD = 0.02  # of grey values in [-1, 1]; the faintest real cell has several times as much
 
@@ -28,29 +28,33 @@ def infer_modules(mono: np.ndarray, size: int = 60) -> np.ndarray:
     return np.concatenate(blocks)
 
 
-def split_modules(modules: np.ndarray, mono: np.ndarray, seed: int, shares: tuple[float, float] = (0.5, 0.2)) -> np.ndarray:
-    """"train", "valid" or "test" for each cell (N,): whole modules, the same shares of each type."""
-    rng, split = np.random.default_rng(seed), np.full(len(modules), "test ")
+def split_modules(modules: np.ndarray, mono: np.ndarray, seed: int, test: float = 0.3, folds: int = 3) -> np.ndarray:
+    """-1 for the cells of test modules, else the number of a fold to learn and choose with, (N,).
+
+    A module is on one side only; each type gives the same share of its modules to the test and to each fold.
+    """
+    rng, side = np.random.default_rng(seed), np.full(len(modules), -1)
     for kind in (True, False):
         own = rng.permutation(np.unique(modules[mono == kind]))
-        first, second = round(shares[0] * len(own)), round(sum(shares) * len(own))
-        split[np.isin(modules, own[:first])] = "train"
-        split[np.isin(modules, own[first:second])] = "valid"
-    return np.char.strip(split)
+        for i, module in enumerate(own[round(test * len(own)):]):
+            side[modules == module] = i % folds
+    return side
 
 
 def standardise_cells(pictures: Tensor) -> Tensor:
-    """Each picture with mean 0 and spread 1/3, cut off at -1 and 1: (N, 1, 100, 100) in [-1, 1] -> same.
+    """Light relative to the picture's own bright level, its 90th percentile: (N, 1, 100, 100) in [-1, 1] -> same.
 
-    Modules differ in exposure. ValueError for another size or range, and for a blank picture, which has no spread.
+    No light is -1, the bright level 0.6, 1.25 times as much and more 1. A current or an exposure twice as high
+    leaves the result as it is. ValueError for another size or range, and for a blank picture.
     """
     check_tensor(pictures, "pictures", (None, 1, CELL_SIDE, CELL_SIDE), -1, 1)
-    spread = pictures.std((1, 2, 3), keepdim=True)
-    blank = (spread.flatten() < LEAST_SPREAD).nonzero().flatten().tolist()
+    blank = (pictures.flatten(1).std(1) < LEAST_SPREAD).nonzero().flatten().tolist()
     if blank:
         raise ValueError(f"pictures {blank[:5]} are blank (spread of grey below {LEAST_SPREAD}): no cell was in front "
                          "of the camera, or no current flowed; take them again.")
-    return ((pictures - pictures.mean((1, 2, 3), keepdim=True)) / (3 * spread)).clamp(-1, 1)
+    light = (pictures + 1) / 2
+    bright = torch.from_numpy(np.quantile(light.flatten(1).numpy(), 0.9, axis=1)).float()
+    return (1.6 * light / bright[:, None, None, None] - 1).clamp(-1, 1)
 
 
 def cell_features(pictures: Tensor, bins: int = 8, grid: int = 5) -> np.ndarray:
@@ -67,27 +71,6 @@ def cell_features(pictures: Tensor, bins: int = 8, grid: int = 5) -> np.ndarray:
     fields = [F.adaptive_avg_pool2d(edges, grid), mean, spread, darkest]
     whole = torch.stack([pictures.mean((1, 2, 3)), pictures.std((1, 2, 3))], dim=1)
     return torch.cat([*(field.flatten(1) for field in fields), whole], dim=1).numpy()
-
-
-def tiles(x: Tensor, side: int = 20, stride: int = 10) -> Tensor:
-    """Overlapping squares of pictures (N, 1, H, W), row by row: (N, T, 1, side, side)."""
-    cut = x.unfold(2, side, stride).unfold(3, side, stride)  # (N, 1, rows, columns, side, side)
-    return cut.flatten(2, 3).transpose(1, 2)
-
-
-def random_tiles(x: Tensor, n: int, seed: int, side: int = 20) -> Tensor:
-    """n squares from anywhere in pictures (N, 1, H, W): (n, 1, side, side)."""
-    cut = x.unfold(2, side, 1).unfold(3, side, 1)[:, 0]  # a view (N, rows, columns, side, side)
-    g = torch.Generator().manual_seed(seed)
-    return cut[tuple(torch.randint(size, (n,), generator=g) for size in cut.shape[:3])][:, None]
-
-
-def untile(parts: Tensor, whole: int = CELL_SIDE, stride: int = 10) -> Tensor:
-    """Tiles (N, T, 1, side, side) back in place, (N, 1, whole, whole); where they overlap, their mean."""
-    side = parts.shape[-1]
-    columns = parts.flatten(2).transpose(1, 2)  # (N, side * side, T)
-    place = {"output_size": (whole, whole), "kernel_size": side, "stride": stride}
-    return F.fold(columns, **place) / F.fold(torch.ones_like(columns[:1]), **place)
 
 
 def pool_errors(error: Tensor) -> dict[str, np.ndarray]:
