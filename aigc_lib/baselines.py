@@ -18,7 +18,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 from torch import Tensor, nn
 
-
 MOST_PIXELS = 4096  # of an example, whose covariance LinearCode takes apart exactly; 10,000 would take minutes
 
 
