@@ -18,6 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 from torch import Tensor, nn
 
+MOST_PIXELS = 4096  # of an example, whose covariance LinearCode takes apart exactly; 10,000 would take minutes
+
 
 class LinearCode:
     """Principal component analysis as an autoencoder: the best linear code of a given width."""
@@ -28,7 +30,9 @@ class LinearCode:
     def fit(self, x: Tensor) -> "LinearCode":
         self.shape, flat = x.shape[1:], x.flatten(1).double().numpy()
         quickest = "covariance_eigh" if 1 < self.width and flat.shape[1] <= len(flat) else "full"
-        self.pca = PCA(self.width, svd_solver=quickest).fit(flat)
+        if flat.shape[1] > max(len(flat), MOST_PIXELS):
+            quickest = "randomized"
+        self.pca = PCA(self.width, svd_solver=quickest, random_state=0).fit(flat)
         return self
 
     def encode(self, x: Tensor) -> Tensor:  # (B, ...) -> (B, width)

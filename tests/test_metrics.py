@@ -125,6 +125,15 @@ def test_linear_code_is_the_best_linear_code():
     assert few.score(x[:9]).mean().item() == pytest.approx((s[5:] ** 2).sum() / (9 * 16), rel=1e-4)
 
 
+def test_linear_code_of_large_pictures_is_the_same_without_their_covariance():
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn(40, 3, generator=g) @ torch.randn(3, 5000, generator=g) + 0.01 * torch.randn(40, 5000, generator=g)
+    code = LinearCode(3).fit(x.view(40, 1, 50, 100))
+    _, _, axes = torch.linalg.svd((x - x.mean(0)).double(), full_matrices=False)
+    exact = (x.double() - x.double().mean(0)) @ axes[:3].T
+    assert torch.allclose(code.encode(x.view(40, 1, 50, 100)).abs(), exact.abs().float(), atol=1e-3)
+
+
 def test_gaussian_pictures_keep_each_class_mean():
     g = torch.Generator().manual_seed(0)
     labels = torch.arange(2000) % 2
