@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 from torch import Tensor, nn
 
-MOST_PIXELS = 4096  # of an example, whose covariance LinearCode takes apart exactly; 10,000 would take minutes
+MOST_PIXELS = 4096  # larger examples than this are not taken apart exactly: it would take minutes
 
 
 class LinearCode:
