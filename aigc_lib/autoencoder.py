@@ -2,8 +2,8 @@
 
 ``Autoencoder`` learns to rebuild (Rumelhart, Hinton & Williams 1986), from spoiled inputs if asked
 (denoising: Vincent et al. 2008). ``MultinomialAutoencoder`` rebuilds a set of chosen things,
-``MaskedAutoencoder`` fills the gaps of yes/no values, ``TableAutoencoder`` those of mixed tables. ``VAE`` also gives the code a known distribution,
-so that new examples can be drawn (Kingma & Welling 2013).
+``MaskedAutoencoder`` fills the gaps of yes/no values, ``TableAutoencoder`` those of mixed tables. ``VAE``
+also gives the code a known distribution, so that new examples can be drawn (Kingma & Welling 2013).
 """
 
 from collections.abc import Sequence

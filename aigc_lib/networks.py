@@ -204,7 +204,8 @@ class UNet(nn.Module):
 class Translator(nn.Module):
     """A ``UNet`` with a ``given`` picture as a GAN's generator: ``f(z, cond)``, z (B, C*H*W) is laid out as a picture.
 
-    C are the channels of the UNet. The output is squashed into [-1, 1]. With z = 0 it is a plain map from picture to picture.
+    C are the channels of the UNet. The output is squashed into [-1, 1]. With z = 0 it is a plain map from
+    picture to picture.
     """
 
     def __init__(self, unet: UNet):
