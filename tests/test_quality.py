@@ -11,6 +11,7 @@ from aigc_lib import solar_cells
 from aigc_lib.catalog import DamagedData, MissingData
 from aigc_lib.industries.inspection import (
     cell_features,
+    cell_statistics,
     cheapest_threshold,
     infer_modules,
     inspection_cost,
@@ -105,6 +106,16 @@ def test_features_find_the_direction_of_edges():
     edges = cell_features(x)[0, :200].reshape(8, 25)
     assert edges[0].min() > 0 and np.abs(edges[1:]).max() == 0
     assert cell_features(cells()).shape == (4, 277)
+
+
+def test_statistics_do_not_see_where():
+    x = cells()
+    assert np.allclose(cell_statistics(x), cell_statistics(x.flip(-1).flip(-2)), atol=1e-4)
+    assert not np.allclose(cell_features(x), cell_features(x.flip(-1).flip(-2)), atol=1e-2)
+    assert cell_statistics(x).shape == (4, 101)
+    darker = cell_statistics(x * 0.5 - 0.5)
+    assert np.allclose(darker[:, :-2], cell_statistics(x)[:, :-2], atol=1e-3)  # exposure is seen in the whole only
+    assert (darker[:, -2] < cell_statistics(x)[:, -2]).all()
 
 
 def test_errors_are_pooled_in_three_ways():

@@ -55,20 +55,35 @@ def standardise_cells(pictures: Tensor) -> Tensor:
     return (1.6 * light / bright[:, None, None, None] - 1).clamp(-1, 1)
 
 
-def cell_features(pictures: Tensor, bins: int = 8, grid: int = 5) -> np.ndarray:
-    """What an engineer would measure, (N, grid * grid * (bins + 3) + 2): in each field of a grid the strength of
-    edges by direction (Dalal & Triggs 2005), mean, spread and darkest point; then brightness and spread of the whole.
+def cell_features(pictures: Tensor, grid: int = 5) -> np.ndarray:
+    """What an engineer would measure and where, (N, 11 grid^2 + 2): the ``_fields`` one by one, then ``_whole``."""
+    return np.concatenate([_fields(pictures, grid).flatten(1).numpy(), _whole(pictures)], axis=1)
+
+
+def cell_statistics(pictures: Tensor, grid: int = 10) -> np.ndarray:
+    """The same, but not where, (N, 101): nine quantiles over the fields of each measurement, then ``_whole``.
+
+    A crack is a crack in whichever corner it lies: with few cells, a classifier learns more without the places.
     """
+    ranks = [0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 1]
+    spread = np.quantile(_fields(pictures, grid).flatten(2).numpy(), ranks, axis=2)  # (9, N, 11)
+    return np.concatenate([spread.transpose(1, 2, 0).reshape(len(pictures), -1), _whole(pictures)], axis=1)
+
+
+def _fields(pictures: Tensor, grid: int, bins: int = 8) -> Tensor:
+    """(N, bins + 3, grid, grid): strength of edges by direction (Dalal & Triggs 2005), mean, spread, darkest point."""
     x = standardise_cells(pictures)
     down, right = x[..., 2:, 1:-1] - x[..., :-2, 1:-1], x[..., 1:-1, 2:] - x[..., 1:-1, :-2]
     direction = (torch.atan2(down, right) % torch.pi / torch.pi * bins).long().clamp(max=bins - 1)
     edges = torch.zeros(len(x), bins, *down.shape[2:]).scatter_(1, direction, down.hypot(right))
     mean = F.adaptive_avg_pool2d(x, grid)
     spread = (F.adaptive_avg_pool2d(x.square(), grid) - mean.square()).clamp(min=0).sqrt()
-    darkest = -F.adaptive_max_pool2d(-x, grid)
-    fields = [F.adaptive_avg_pool2d(edges, grid), mean, spread, darkest]
-    whole = torch.stack([pictures.mean((1, 2, 3)), pictures.std((1, 2, 3))], dim=1)
-    return torch.cat([*(field.flatten(1) for field in fields), whole], dim=1).numpy()
+    return torch.cat([F.adaptive_avg_pool2d(edges, grid), mean, spread, -F.adaptive_max_pool2d(-x, grid)], dim=1)
+
+
+def _whole(pictures: Tensor) -> np.ndarray:
+    """Brightness and spread of the whole picture as it was taken, (N, 2): a cell that is cut off is dark all over."""
+    return torch.stack([pictures.mean((1, 2, 3)), pictures.std((1, 2, 3))], dim=1).numpy()
 
 
 def pool_errors(error: Tensor) -> dict[str, np.ndarray]:
