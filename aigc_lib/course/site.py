@@ -23,6 +23,7 @@ PICTURES = {"image/png": "png", "image/gif": "gif", "image/jpeg": "jpg"}
 EVIDENCE = "application/vnd.aigc.evidence+json"
 PACKAGES = ("sphinx", "myst_nb", "sphinx_book_theme")
 SOLUTION_PROMPTS = {"code_prompt_show": "看参考答案", "code_prompt_hide": "收起参考答案"}
+ERRATUM = re.compile(r"^> \*\*勘误\*\*：?((?:.*(?:\n>.*)*))", re.MULTILINE)
 MARKDOWN_PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+!|<>&$~^])")
 
 
@@ -65,12 +66,15 @@ def stage(chapters: Sequence[Chapter], folder: Path) -> None:
     """Write the web copy of every chapter, and the table of contents by parts."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "pictures").mkdir(parents=True)
+    errata = []
     for chapter in chapters:
         if not chapter.path.exists():
             raise CourseError(f"找不到 {chapter.path}，但课程清单里有它。")
         notebook = nbformat.read(chapter.path, as_version=4)
         stage_notebook(notebook, chapter.name, folder)
         nbformat.write(notebook, folder / chapter.path.name)
+        errata += chapter_errata(notebook, chapter)
+    (folder / "errata.inc").write_text("\n".join(errata), "utf-8")
     (folder / "parts.inc").write_text(contents_by_part(chapters), "utf-8")
 
 
@@ -84,6 +88,16 @@ def contents_by_part(chapters: Sequence[Chapter]) -> str:
         for part, names in parts.items()
     )
     return "\n\n".join(trees) + "\n"
+
+
+def chapter_errata(notebook: nbformat.NotebookNode, chapter: Chapter) -> list[str]:
+    """What a notebook says is wrong in the document, its quotes that begin with 勘误, under a link to the chapter."""
+    text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    quotes = [re.sub("^> ?", "", quote, flags=re.MULTILINE) for quote in ERRATUM.findall(text)]
+    if not quotes:
+        return []
+    body = "\n\n".join(quotes).replace("](ch", "](chapters/ch").replace("](appendix", "](chapters/appendix")
+    return [f"## [{chapter.section} {chapter.title}](chapters/{chapter.name}.ipynb)\n\n{body}\n"]
 
 
 def stage_notebook(notebook: nbformat.NotebookNode, name: str, folder: Path) -> None:

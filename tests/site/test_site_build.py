@@ -72,6 +72,13 @@ def test_pictures_carry_their_alt_text(mini_site):
     assert 'alt="动图：噪声变成衣服"' in html and ".gif" in html
 
 
+def test_errata_are_collected_from_the_chapters(mini_site):
+    html = (mini_site / "errata.html").read_text("utf-8")
+    assert '<a class="reference internal" href="chapters/ch01_tiny.html">' in html
+    assert "文档说一加一等于三。" in html and 'href="chapters/ch02_small.html"' in html.split("应当等于二")[1][:100]
+    assert "框外的话" not in html and "引用块里的话" not in html
+
+
 def test_raw_evidence_stays_hidden_and_its_table_shows(mini_site):
     html = chapter(mini_site)
     assert "raw_evidence_must_stay_hidden" not in html
