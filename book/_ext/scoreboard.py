@@ -2,7 +2,9 @@
 
 import json
 import math
+import tomllib
 from collections import Counter
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 from typing import ClassVar
@@ -14,6 +16,8 @@ from sphinx.util.docutils import SphinxDirective
 
 VERDICTS = {"支持": ("support", "✓"), "不支持": ("reject", "✗"), "证据不足": ("open", "?")}
 EMPTY = "<p>还没有测量记录。跑一遍 <code>aigc evidence run</code>，这里就会有结果。</p>"
+FAMILIES = ("自动编码器", "GAN", "扩散模型")  # a chapter on one of them, or on a case of it, has its name in the title
+SEVERAL = "几种一起"
 HEADINGS = (("断言", "section"), ("结论", "verdict"), ("差值与 95 % 区间", "effect"), ("次数", "n"))
 
 
@@ -25,6 +29,15 @@ def read_ledger(path: Path) -> list[dict]:
         return json.loads(path.read_text("utf-8"))
     except json.JSONDecodeError as error:
         raise ExtensionError(f"{path} is not valid JSON: {error}. Collect the evidence again.")
+
+
+def read_kinds(path: Path) -> dict[str, tuple[str, str]]:
+    """For each notebook of the manifest its part of the course and the family of models it is about."""
+    kinds = {}
+    for table in tomllib.loads(path.read_text("utf-8"))["notebook"]:
+        families = [name for name in FAMILIES if name in table["title"]]
+        kinds[table["name"]] = table["part"], families[0] if len(families) == 1 else SEVERAL
+    return kinds
 
 
 def number(value: float | None, sign: bool = False) -> str:
@@ -76,8 +89,9 @@ def sort_keys(row: dict) -> dict[str, float]:
     }
 
 
-def render_row(row: dict, pages: set[str]) -> str:
+def render_row(row: dict, pages: set[str], kinds: dict[str, tuple[str, str]]) -> str:
     """One claim as a table row; it links to its chapter when the site has that chapter."""
+    part, family = (escape(kind) for kind in kinds.get(row["notebook"], ("", SEVERAL)))
     text = {key: escape(str(row.get(key) or "")) for key in row}
     page, unit = f"chapters/{row['notebook']}", text.get("unit", "")
     where = f"{text['section']} 断言核查"
@@ -85,7 +99,7 @@ def render_row(row: dict, pages: set[str]) -> str:
     better = "越大越好" if row["higher_is_better"] else "越小越好"
     least = number(row.get("smallest_difference"))
     keys = " ".join(f'data-{name}="{key:g}"' for name, key in sort_keys(row).items())
-    return f"""<tr id="{text["id"]}" data-kind="{row["verdict"]}" {keys}>
+    return f"""<tr id="{text["id"]}" data-kind="{row["verdict"]}" data-part="{part}" data-family="{family}" {keys}>
 <td><p>{text["claim"]}</p><p class="detail">{link} · <code>{text["id"]}</code></p></td>
 <td>{badge(row["verdict"])}</td>
 <td><p><strong>{number(row["diff"], True)}</strong> [{number(row["ci_low"], True)}, {number(row["ci_high"], True)}] {unit}</p>
@@ -95,7 +109,13 @@ def render_row(row: dict, pages: set[str]) -> str:
 <td><span class="label">次数 </span>{row["n"]}</td></tr>"""
 
 
-def render_table(rows: list[dict], pages: set[str]) -> str:
+def chooser(label: str, name: str, values: Iterable[str]) -> str:
+    """A labelled list that filters the rows by one of their ``data-`` attributes; empty shows all."""
+    options = "".join(f"<option>{escape(value)}</option>" for value in values)
+    return f'<label>{label} <select data-filter="{name}"><option value="">全部</option>{options}</select></label>'
+
+
+def render_table(rows: list[dict], pages: set[str], kinds: dict[str, tuple[str, str]]) -> str:
     """Counts that filter, then the table."""
     counts = Counter(row["verdict"] for row in rows)
     buttons = [f'<button type="button" data-kind="" aria-pressed="true">全部 {len(rows)}</button>']
@@ -108,9 +128,13 @@ def render_table(rows: list[dict], pages: set[str]) -> str:
         f'<th scope="col" aria-sort="none"><button type="button" data-key="{key}">{text}</button></th>'
         for text, key in HEADINGS
     )
-    body = "\n".join(render_row(row, pages) for row in rows)
+    body = "\n".join(render_row(row, pages, kinds) for row in rows)
+    tested = [kinds[row["notebook"]] for row in rows if row["notebook"] in kinds]
+    choosers = chooser("部分", "part", dict.fromkeys(part for part, _ in tested))
+    choosers += chooser("模型", "family", [name for name in (*FAMILIES, SEVERAL) if name in {family for _, family in tested}])
     return (
-        f'<div class="filters" role="group" aria-label="按结论筛选">{"".join(buttons)}</div>\n'
+        f'<div class="filters" role="group" aria-label="筛选">{"".join(buttons)}{choosers}</div>\n'
+        '<p class="detail" role="status" id="shown"></p>\n'
         '<p class="detail">横条是改进的 95 % 区间，越靠右越好；实线是零，虚线是最小差值。点表头可以排序。</p>\n'
         f'<table class="scoreboard"><thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody></table>'
     )
@@ -135,13 +159,13 @@ class Scoreboard(SphinxDirective):
         """Read the ledger beside conf.py and render it as HTML."""
         path = Path(self.env.srcdir) / "evidence.json"
         self.env.note_dependency(str(path))
-        rows = read_ledger(path)
+        rows, kinds = read_ledger(path), read_kinds(Path(self.env.srcdir).parent / "notebooks" / "course.toml")
         if not rows:
             html = EMPTY
         elif "summary" in self.options:
             html = render_summary(rows)
         else:
-            html = render_table(rows, set(self.env.found_docs))
+            html = render_table(rows, set(self.env.found_docs), kinds)
         return [nodes.raw("", html, format="html")]
 
 

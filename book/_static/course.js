@@ -79,17 +79,24 @@ function startSearch(box) {
   show();
 }
 
-// The scoreboard: buttons filter by verdict, column heads sort.
+// The scoreboard: buttons filter by verdict, lists by part and family, column heads sort.
 function startScoreboard(table) {
   const body = table.tBodies[0];
-  const filters = [...document.querySelectorAll(".filters button")];
-  const show = (kind) => {
-    filters.forEach((button) => button.setAttribute("aria-pressed", button.dataset.kind === kind));
-    [...body.rows].forEach((row) => (row.hidden = kind !== "" && row.dataset.kind !== kind));
+  const buttons = [...document.querySelectorAll(".filters button")];
+  const lists = [...document.querySelectorAll(".filters select")];
+  const chosen = { kind: "" };
+  const show = () => {
+    buttons.forEach((button) => button.setAttribute("aria-pressed", button.dataset.kind === chosen.kind));
+    const fits = (row) => Object.entries(chosen).every(([name, value]) => value === "" || row.dataset[name] === value);
+    [...body.rows].forEach((row) => (row.hidden = !fits(row)));
+    const shown = [...body.rows].filter((row) => !row.hidden).length;
+    document.getElementById("shown").textContent = shown ? `显示 ${shown} 条。` : "没有这样的断言，换一个条件。";
   };
-  filters.forEach((button) => button.addEventListener("click", () => show(button.dataset.kind)));
+  const choose = (name, value) => { chosen[name] = value; show(); };
+  buttons.forEach((button) => button.addEventListener("click", () => choose("kind", button.dataset.kind)));
+  lists.forEach((list) => list.addEventListener("change", () => choose(list.dataset.filter, list.value)));
   const wanted = new URLSearchParams(location.search).get("verdict");
-  if (filters.some((button) => button.dataset.kind === wanted)) show(wanted);
+  choose("kind", buttons.some((button) => button.dataset.kind === wanted) ? wanted : "");
 
   table.querySelectorAll("th button").forEach((button) => {
     button.addEventListener("click", () => {

@@ -125,7 +125,13 @@ def test_scoreboard_filters_and_sorts(browser, mini_home):
         assert rows.count() == 4
         page.locator(".filters button[data-kind=不支持]").click()
         assert rows.count() == 1 and "乙" in rows.first.inner_text()
+        page.get_by_label("部分").select_option("第一部分 基础")
+        assert rows.count() == 0 and "换一个条件" in page.locator("#shown").inner_text()
         page.locator(".filters button").first.click()
+        assert rows.count() == 1 and "甲" in rows.first.inner_text()
+        page.get_by_label("部分").select_option("全部")
+        page.get_by_label("模型").select_option("几种一起")
+        assert rows.count() == 4
         page.locator("th button[data-key=effect]").click()
         assert [rows.nth(i).inner_text()[0] for i in range(4)] == list("乙丙甲丁")
         page.locator("th button[data-key=effect]").click()

@@ -125,6 +125,13 @@ def scoreboard(monkeypatch):
     return scoreboard
 
 
+def test_each_claim_has_its_part_and_family(scoreboard):
+    kinds = scoreboard.read_kinds(miniature.REPOSITORY / "notebooks" / "course.toml")
+    assert kinds["ch02_2_gan"] == ("第一部分 基础", "GAN")
+    assert kinds["ch07_3_equipment_maintenance"] == ("第二部分 应用：制造", "扩散模型")
+    assert kinds["ch01_overview"][1] == "几种一起"
+
+
 def test_a_missing_or_empty_ledger_is_no_error(scoreboard, tmp_path):
     path = tmp_path / "evidence.json"
     assert scoreboard.read_ledger(path) == []
@@ -177,5 +184,5 @@ def test_a_missing_notebook_and_a_folder_in_use_are_refused(mini_root, monkeypat
 def test_the_ledger_of_the_repository_can_be_shown(scoreboard):
     rows = scoreboard.read_ledger(miniature.REPOSITORY / "book" / "evidence.json")
     for row in rows:
-        assert row["id"] in scoreboard.render_row(row, set())
+        assert row["id"] in scoreboard.render_row(row, set(), {})
     assert json.dumps(rows)
