@@ -17,6 +17,7 @@ import numpy as np
 
 Parameters = Mapping[str, np.ndarray]
 MG_PER_G, PMOL_PER_UNIT = 1000.0, 6000.0
+MAY_BE_NEGATIVE = np.isin(np.arange(13), (0, 1, 2, 6, 7, 8))[:, None]
 
 
 def derivatives(x: np.ndarray, p: Parameters, eating: np.ndarray, insulin: np.ndarray, meal: np.ndarray) -> np.ndarray:
@@ -42,9 +43,7 @@ def derivatives(x: np.ndarray, p: Parameters, eating: np.ndarray, insulin: np.nd
     d[10] = PMOL_PER_UNIT * insulin / p["BW"] - (p["ka1"] + p["kd"]) * x[10]
     d[11] = p["kd"] * x[10] - p["ka2"] * x[11]
     d[12] = p["ksc"] * (x[3] - x[12])
-    for i in (3, 4, 5, 9, 10, 11, 12):  # an amount below zero waits, as in simglucose
-        d[i] *= x[i] >= 0
-    return d
+    return np.where((x >= 0) | MAY_BE_NEGATIVE, d, 0)  # an amount below zero waits, as in simglucose
 
 
 def _emptying(stomach: np.ndarray, p: Parameters, meal: np.ndarray) -> np.ndarray:
@@ -56,9 +55,6 @@ def _emptying(stomach: np.ndarray, p: Parameters, meal: np.ndarray) -> np.ndarra
 
 
 def advance(x: np.ndarray, p: Parameters, eating: np.ndarray, insulin: np.ndarray, meal: np.ndarray) -> np.ndarray:
-    """x one minute later: one step of the classical Runge-Kutta method. (13, N) -> (13, N)."""
-    k1 = derivatives(x, p, eating, insulin, meal)
-    k2 = derivatives(x + k1 / 2, p, eating, insulin, meal)
-    k3 = derivatives(x + k2 / 2, p, eating, insulin, meal)
-    k4 = derivatives(x + k3, p, eating, insulin, meal)
-    return x + (k1 + 2 * k2 + 2 * k3 + k4) / 6
+    """x one minute later: one step of Heun's method, whose error here is below that of any sensor. (13, N) -> (13, N)."""
+    now = derivatives(x, p, eating, insulin, meal)
+    return x + (now + derivatives(x + now, p, eating, insulin, meal)) / 2
