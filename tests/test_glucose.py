@@ -126,6 +126,15 @@ def test_what_the_rule_stops_would_do_harm():
     assert harm[1] > harm[0] + 5
 
 
+def test_a_page_is_written_for_a_safe_plan_only_and_always_warns():
+    one, day = PATIENTS.take(ALL[:1]), np.full((2, 288), 100.0)
+    page = g.plan_sheet(one, g.STANDARD, np.where(np.arange(288) < 72, 60, day), day)
+    assert g.WARNING in page and "不能用于看病" in page and "模拟" in page
+    assert "早餐 45 克碳水打 3.8 U（平时 3.8）" in page and "低于 70 25.0% → 0.0%" in page  # 45 / 12 = 3.75
+    with pytest.raises(ValueError, match="refuses this plan for adolescent#001: 早餐 3.00"):
+        g.plan_sheet(one, g.STANDARD + [0, 2, 0, 0, 0, 0, 0], day, day)
+
+
 def test_shares_and_risk_in_closed_form():
     day = np.array([[50.0, 60, 70, 180, 181, 300, 100, 100]])
     assert [part[0] for part in g.time_shares(day)] == [50, 25, 12.5, 25]

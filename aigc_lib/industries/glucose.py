@@ -70,7 +70,7 @@ def run(patients: Patients, days: Days, plans: np.ndarray, eaten: np.ndarray) ->
     At each dose the calculator reads the sensor. Raises ValueError for a plan or a meal below zero, and for a patient
     whose card has a hole.
     """
-    check_inputs(patients, days, plans, eaten)
+    _check_inputs(patients, days, plans, eaten)
     parts = [slice(i, i + CHUNK) for i in range(0, len(plans), CHUNK)]
     rows = np.arange(len(plans))
     found = [_run(patients.take(rows[s]), days.take(rows[s]), plans[s], eaten[s]) for s in parts]
@@ -110,7 +110,8 @@ def _calculated(patients: Patients, days: Days, plans: np.ndarray, reading: np.n
     active = (dose * (1 - (t - at) / ACTIVE).clip(0, 1)).sum(1)
     wanted = plans[:, 5] * (reading - TARGET) / patients.known[:, KNOWN.index("correction")] - active
     correction = np.where(reading > CORRECT_ABOVE, wanted, 0).clip(0)
-    return planned_doses(patients, days, plans) + correction[:, None]
+    food = plans[:, MEAL_OF_SLOT] * days.carbs / patients.known[:, KNOWN.index("carb_ratio"), None]
+    return food + correction[:, None]
 
 
 def live(patients: Patients, plans: np.ndarray, n_days: int, seed: int) -> np.ndarray:
@@ -119,11 +120,6 @@ def live(patients: Patients, plans: np.ndarray, n_days: int, seed: int) -> np.nd
     days = random_days(len(rows), rng)
     found = run(patients.take(rows), days, plans[rows], miscounted(days.carbs, rng))
     return found.glucose.reshape(len(plans), n_days, -1)
-
-
-def planned_doses(patients: Patients, days: Days, plans: np.ndarray) -> np.ndarray:
-    """The part of the doses (N, 6) in U that is for the food, and known in advance."""
-    return plans[:, MEAL_OF_SLOT] * days.carbs / patients.known[:, KNOWN.index("carb_ratio"), None]
 
 
 def as_recorded(patients: Patients, traces: list[Trace]) -> tuple[Patients, Days, np.ndarray]:
@@ -138,7 +134,7 @@ def as_recorded(patients: Patients, traces: list[Trace]) -> tuple[Patients, Days
     return same, Days(minute, carbs, np.ones(len(traces))), plans
 
 
-def check_inputs(patients: Patients, days: Days, plans: np.ndarray, eaten: np.ndarray) -> None:
+def _check_inputs(patients: Patients, days: Days, plans: np.ndarray, eaten: np.ndarray) -> None:
     """Raise ValueError with what was found and what is wanted, before anything is simulated."""
     n = len(patients.names)
     if plans.shape != (n, len(PLAN)) or days.carbs.shape != (n, 6) or eaten.shape != (n, 6):
@@ -195,6 +191,27 @@ def risk(glucose: np.ndarray) -> np.ndarray:
     """
     scale = 1.509 * (np.log(np.clip(glucose, 20, 600)) ** 1.084 - 5.381)
     return (10 * scale**2).mean(1)
+
+
+WARNING = "模拟病人的计划，不是诊断，不能用于看病，更不能照着设泵。"
+
+
+def plan_sheet(patient: Patients, plan: np.ndarray, before: np.ndarray, after: np.ndarray) -> str:
+    """One virtual patient's plan (7,) on a page, with what came of it: glucose (D, 288) under the old setting and the new.
+
+    Raises ValueError for a plan that the rule refuses; such a plan gets no page.
+    """
+    if why := refusals(patient, plan[None])[0]:
+        raise ValueError(f"the rule refuses this plan for {patient.names[0]}: {'；'.join(why)}")
+    grams, ratio = TYPICAL[[0, 2, 4]], patient.known[0, KNOWN.index("carb_ratio")]
+    meals = [f"{name} {g:.0f} 克碳水打 {f * g / ratio:.1f} U（平时 {g / ratio:.1f}）"
+             for name, g, f in zip(PLAN[1:4], grams, plan[1:4])]
+    results = [f"{what} {old.mean():.1f}% → {new.mean():.1f}%" for what, old, new in
+               zip(("范围内", "低于 70", "低于 54"), time_shares(before), time_shares(after))]
+    return "\n".join([f"健康计划（模拟，{patient.names[0]}）",
+                      f"背景：每小时 {60 * patient.basal[0] * plan[0]:.2f} U（平时 {60 * patient.basal[0]:.2f}）",
+                      "；".join(meals), f"点心 {plan[4]:.2f} 倍，纠正 {plan[5]:.2f} 倍，饭前 {plan[6]:.0f} 分钟打",
+                      f"跑了 {len(after)} 天：" + "，".join(results), WARNING])
 
 
 def split_patients(names: list[str], seed: int) -> tuple[np.ndarray, np.ndarray]:
