@@ -150,7 +150,7 @@ def platt(chance: np.ndarray, event: np.ndarray) -> tuple[float, float]:
     return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
 
 
-def recalibrated(chance: np.ndarray, slope: float, shift: float) -> np.ndarray:
+def recalibrated(chance: np.ndarray, slope: float, shift: float | np.ndarray) -> np.ndarray:
     return expit(slope * _log_odds(chance)[:, 0] + shift)
 
 

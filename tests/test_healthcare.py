@@ -216,7 +216,7 @@ def expected(learn, held_out, office, row, names, own, source):
         return expit(logit(chance) + office.shift)
     if head == "重抽样":
         coder, card = office.cards.card(names)
-        draws = expit(card.bases + card.weights @ card._features(coder.encode(row))[0] + office.shift)
+        draws = expit(card.bases + card.weights @ card._features(coder.encode(row))[0] + office.shifts)
         return np.quantile(draws, 0.025 if kind == "下限" else 0.975)
     return at_home(learn, held_out, names, chance)[kind]
 
@@ -238,8 +238,11 @@ def test_shift_makes_the_local_patients_add_up(hand, offices):
             row = office.local.table.iloc[[i]]
             points, base = hand[0](tuple(n for n in row if row[n].notna().all()))(row)
             log_odds.append(base + points.sum())
-        seen = (office.local.disease.sum() + 0.5) / 31
-        assert expit(np.array(log_odds) + office.shift).mean() == pytest.approx(seen, abs=1e-4)
+        log_odds = np.array(log_odds)
+        everyone, draws = np.arange(30), np.random.default_rng(office.cards.seed).integers(30, size=(5, 30))
+        for rows, shift in ((everyone, office.shift), *zip(draws, office.shifts, strict=True)):
+            seen = (office.local.disease[rows].sum() + 0.5) / 31
+            assert expit(log_odds[rows] + shift).mean() == pytest.approx(seen, abs=1e-4)
 
 
 def test_every_number_in_a_hundred_reports_is_regenerated(learn, hand, offices):
@@ -277,6 +280,13 @@ def test_a_test_that_was_not_made_is_named_and_never_filled_in(offices):
     assert re.search("没有做的：.*透视见钙化的血管、心肌灌注。没有补，也没有算进去。", str(report))
     assert not any(number.source.endswith((".ca", ".thal")) for number in report.trace)
     assert not any(source.endswith((".ca", ".thal")) for source in office.facts(row))
+
+
+def test_a_report_says_when_the_hospitals_are_far_apart(offices):
+    said = [(abs(facts["评分卡.可能"] - facts["评分卡.照搬的可能"]) > 0.15, "差得远" in str(office.report(row)))
+            for office, waiting in offices.values() for i in range(10)
+            for row in [waiting.table.iloc[[i]]] for facts in [office.facts(row)]]
+    assert all(far == told for far, told in said) and {far for far, _ in said} == {True, False}
 
 
 def test_a_forged_number_is_found(offices):
