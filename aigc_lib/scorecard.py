@@ -4,13 +4,18 @@ A number adds a smooth curve of its normal score, a category one value each, and
 Points are log odds; a sum of points is exact, so any prediction can be taken apart by column.
 """
 
+from collections.abc import Collection
+
 import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import SplineTransformer
 from torch import Tensor
 
-from aigc_lib.tables import Column, TableCoder
+from aigc_lib.tables import Column, TableCoder, by_known_columns
 
 
 class Scorecard:
@@ -51,17 +56,21 @@ class Scorecard:
         """The chance of the event, (N,)."""
         return expit(self.base + self.points(x).sum(1))
 
-    def resample(self, x: Tensor, event: np.ndarray, other: Tensor, other_event: np.ndarray, times: int, seed: int) -> None:
+    def resample(self, x: Tensor, event: np.ndarray, other: Tensor | None, other_event: np.ndarray | None,
+                 times: int, seed: int) -> None:
         """Learn the weights again from ``times`` draws of the rows x with replacement, each calibrated on ``other``.
 
-        The bootstrap (Efron 1979) of the weights; the knots of the curves stay where they are.
+        Without other rows, each keeps this card's own calibration. The bootstrap (Efron 1979) of the weights; the
+        knots of the curves stay where they are.
         """
-        features, elsewhere, rng = self._features(x), self._features(other), np.random.default_rng(seed)
+        features, rng, slope, shift = self._features(x), np.random.default_rng(seed), self.slope, self.shift
+        elsewhere = None if other is None else self._features(other)
         self.weights, self.bases = np.empty((times, features.shape[1])), np.empty(times)
         for i in range(times):
             rows = rng.integers(len(features), size=len(features))
             again = self._regression().fit(features[rows], event[rows])
-            slope, shift = platt(expit(again.decision_function(elsewhere)), other_event)
+            if elsewhere is not None:
+                slope, shift = platt(expit(again.decision_function(elsewhere)), other_event)
             self.weights[i], self.bases[i] = slope * again.coef_[0], slope * again.intercept_[0] + shift
 
     def resampled_points(self, x: Tensor) -> np.ndarray:
@@ -97,14 +106,62 @@ class Scorecard:
         return np.repeat(np.eye(len(self.columns)), np.array(sizes) + 1, axis=0)
 
 
+class PatternScorecards:
+    """A scorecard for each set of known columns, learnt when it is first asked for; gaps are never filled.
+
+    table, event: rows to learn from, (N, columns) and (N,); numbers: which columns are numbers; draws: how often each
+    card's weights are learnt again (``Scorecard.resample``). Pattern submodels: Mercaldo & Blume 2020.
+    """
+
+    def __init__(self, table: pd.DataFrame, event: np.ndarray, numbers: Collection[str], knots: int, strength: float,
+                 draws: int = 0, seed: int = 0):
+        self.table, self.event, self.numbers, self.setting = table, event, numbers, (knots, strength)
+        self.draws, self.seed, self.learnt = draws, seed, {}
+
+    def card(self, names: tuple[str, ...]) -> tuple[TableCoder, Scorecard]:
+        """What was learnt from these columns alone."""
+        if names not in self.learnt:
+            coder = TableCoder([n for n in names if n in self.numbers], [n for n in names if n not in self.numbers])
+            x = coder.fit(self.table).encode(self.table)
+            card = Scorecard(coder, *self.setting).fit(x, self.event)
+            if self.draws:
+                card.resample(x, self.event, None, None, self.draws, self.seed)
+            self.learnt[names] = coder, card
+        return self.learnt[names]
+
+    def predict(self, table: pd.DataFrame) -> np.ndarray:
+        """The chance of the event, (N,), each row by the card of its known columns."""
+        def learn(names: tuple[str, ...]):
+            coder, card = self.card(names)
+            return lambda rows: card.predict(coder.encode(rows))
+        return by_known_columns(table, learn)
+
+    def held_out(self, names: tuple[str, ...], folds: int = 5) -> np.ndarray:
+        """The chance, (N,), of each row that was learnt from, by a card of these columns that had not seen it."""
+        x, said = self.card(names)[0].encode(self.table), np.empty(len(self.event))
+        for seen, rest in StratifiedKFold(folds, shuffle=True, random_state=self.seed).split(x, self.event):
+            said[rest] = Scorecard(self.card(names)[0], *self.setting).fit(x[seen], self.event[seen]).predict(x[rest])
+        return said
+
+
 def platt(chance: np.ndarray, event: np.ndarray) -> tuple[float, float]:
     """Slope and shift that fit the log odds of ``chance`` to what happened. Platt 1999."""
     fitted = LogisticRegression(C=np.inf).fit(_log_odds(chance), event)
     return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
 
 
-def recalibrated(chance: np.ndarray, slope: float, shift: float) -> np.ndarray:
+def recalibrated(chance: np.ndarray, slope: float, shift: float | np.ndarray) -> np.ndarray:
     return expit(slope * _log_odds(chance)[:, 0] + shift)
+
+
+def local_shift(chance: np.ndarray, event: np.ndarray) -> float:
+    """What to add to the log odds so that as many events are expected as were seen; the cure for another prevalence.
+
+    Half an event and half a non-event are added to what was seen, so that a few rows of one outcome do not make
+    others impossible. Calibration in the large: Steyerberg 2009, chapter 20.
+    """
+    seen = (event.sum() + 0.5) / (len(event) + 1)
+    return float(brentq(lambda shift: recalibrated(chance, 1.0, shift).mean() - seen, -30, 30))
 
 
 def _log_odds(chance: np.ndarray) -> np.ndarray:

@@ -5,13 +5,13 @@ puts them into sentences that hold no digits of their own. So a report can be ch
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 
 from aigc_lib.autoencoder import TableAutoencoder
+from aigc_lib.industries.reports import Number, Report, Sentence, untraced
 from aigc_lib.loans import Loans
 from aigc_lib.metrics import wilson
 from aigc_lib.scorecard import Scorecard
@@ -27,38 +27,6 @@ TITLE = "贷款风险评估报告（教学用，不是信贷决策依据）"
 DRIVERS = 3  # columns named as reasons
 STRANGE = 0.98  # a value is called unusual above this share of validation applicants
 SIMILAR = 100  # validation applicants of the nearest chances that make up a band
-
-
-class Number(NamedTuple):
-    """A number of a report: as printed, its value before rounding, and its source, a key of ``Assessor.facts``."""
-
-    printed: str
-    value: float
-    source: str
-
-
-class Sentence(NamedTuple):
-    """A template without digits, with one {} a number."""
-
-    template: str
-    numbers: tuple[Number, ...]
-
-    def __str__(self) -> str:
-        return self.template.format(*(number.printed for number in self.numbers))
-
-
-class Report(NamedTuple):
-    """Sentences about one applicant."""
-
-    sentences: list[Sentence]
-
-    def __str__(self) -> str:
-        return "\n".join(map(str, self.sentences))
-
-    @property
-    def trace(self) -> list[Number]:
-        """Every number in the order of the text."""
-        return [number for sentence in self.sentences for number in sentence.numbers]
 
 
 class Assessor:
@@ -160,8 +128,7 @@ class Assessor:
 
 def wrong_numbers(report: Report, facts: Mapping[str, float]) -> list[Number]:
     """The numbers of a report that the facts, computed again, do not give; empty for a report that holds."""
-    return [n for n in report.trace
-            if n.source not in facts or not np.isclose(facts[n.source], n.value) or n.printed != _printed(n.source, n.value)]
+    return untraced(report, facts, _printed)
 
 
 def _printed(source: str, value: float) -> str:
