@@ -64,7 +64,7 @@ def simulate_patients(healthy: int, ill: int, seed: int, slices: int = 2, noise:
     """Simulated (模拟) heads in random order, ``slices`` pictures a patient, which show the same anatomy.
 
     Patients differ in size, shape and posture of the head, in the sizes and places of what is inside, and in texture.
-    An ill one has one lesion, brighter or darker than what is around it by 0.06 to 0.14 of the bone's grey value.
+    An ill one has one lesion, brighter or darker than what is around it by 0.1 to 0.2 of the bone's grey value.
     """
     if min(healthy, ill) < 0 or healthy + ill < 1 or slices < 1:
         raise ValueError(f"expected at least one patient and one slice, got {healthy} healthy, {ill} ill, {slices} slices.")
@@ -96,8 +96,8 @@ def _anatomy(rng: np.random.Generator, n: int) -> np.ndarray:
 
 def _lesions(rng: np.random.Generator, n: int) -> np.ndarray:
     """One ellipse a patient, anywhere in the brain: (n, 1, 6)."""
-    grey = rng.uniform(0.06, 0.14, n) * rng.choice([-1, 1], n)
-    axes = rng.uniform(0.09, 0.2, (n, 2))
+    grey = rng.uniform(0.1, 0.2, n) * rng.choice([-1, 1], n)
+    axes = rng.uniform(0.1, 0.22, (n, 2))
     far, way = np.sqrt(rng.uniform(0, 0.8**2, n)), rng.uniform(0, 2 * np.pi, n)
     place = np.stack([0.6624 * far * np.cos(way), 0.874 * far * np.sin(way) - 0.0184], axis=1)
     return np.column_stack([grey, axes, place, rng.uniform(0, np.pi, n)])[:, None]
