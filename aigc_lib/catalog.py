@@ -40,11 +40,13 @@ class DamagedData(ValueError):
 class File:
     """One file of a data set; `sha256` and `bytes` are of the decompressed content if `gzip`.
 
-    `bytes` is 0 where the size is not known; the checksum alone decides then.
+    `bytes` is 0 where the size is not known; the checksum alone decides then. `md5` stands in where the
+    publisher gives no other checksum: it finds damage, but would not stop a forger.
     """
 
     path: str
-    sha256: str
+    sha256: str = ""
+    md5: str = ""
     bytes: int = 0
     url: str = ""
     gzip: bool = False  # archives are compressed anew on their way, the content stays the same
@@ -190,7 +192,7 @@ def _chunks(entry: Dataset, file: File) -> Iterator[tuple[bytes, int | None]]:
 @functools.cache
 def _is_whole(path: Path, file: File, mtime_ns: int) -> bool:
     """Whether size and checksum are right; the time is in the key so that a change is seen."""
-    digest, size = hashlib.sha256(), 0
+    digest, size = hashlib.sha256() if file.sha256 else hashlib.md5(usedforsecurity=False), 0
     try:
         with (gzip.open if file.gzip else open)(path, "rb") as stream:
             while chunk := stream.read(CHUNK):
@@ -198,4 +200,4 @@ def _is_whole(path: Path, file: File, mtime_ns: int) -> bool:
                 size += len(chunk)
     except (EOFError, gzip.BadGzipFile, zlib.error):
         return False
-    return file.bytes in (0, size) and digest.hexdigest() == file.sha256
+    return file.bytes in (0, size) and digest.hexdigest() == (file.sha256 or file.md5)

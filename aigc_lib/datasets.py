@@ -29,6 +29,7 @@ from aigc_lib.loans import load_credit_data, load_german_credit, load_lending_cl
 from aigc_lib.machines import load_cmapss_fd001, load_nasa_batteries  # noqa: F401
 from aigc_lib.patients import load_heart_disease  # noqa: F401
 from aigc_lib.prices import load_sp500_prices  # noqa: F401
+from aigc_lib.scans import load_colin27, load_pneumonia_mnist  # noqa: F401
 from aigc_lib.solar_cells import load_elpv_labels, load_elpv_pictures  # noqa: F401
 
 FASHION_CLASSES = ["T恤", "裤子", "套头衫", "连衣裙", "外套", "凉鞋", "衬衫", "运动鞋", "包", "短靴"]

@@ -1,6 +1,7 @@
 """Generative adversarial networks: one network forges, the other tells forgeries from the real thing.
 
-Goodfellow et al. 2014. What changes between variants is the pair of losses; all of them are below.
+Goodfellow et al. 2014. What changes between variants is the pair of losses; all of them are below. ``PairedGAN``
+goes from picture to picture, ``Inverter`` from a picture back to its z.
 In every one the discriminator's score is a real number, higher for "real".
 """
 
@@ -132,6 +133,37 @@ class PairedGAN(GAN):
                        generator: torch.Generator | None = None) -> Tensor:
         fake = self.generate(self.latent(len(x), generator), cond)
         return self._rivalry(fake, x, cond, generator) + self.closeness * (fake - x).abs().mean()
+
+
+class Inverter(nn.Module):
+    """The way back through a trained GAN: an encoder that finds the z whose picture is nearest to x.
+
+    With a GAN of healthy pictures only this is f-AnoGAN with the loss "izi_f" (Schlegl et al. 2019, equation 3):
+    what it cannot rebuild, it has not seen. The GAN stays as it is; its discriminator has ``features(x)``.
+    encoder: x (B, C, H, W) -> z (B, latent_dim). weight: of the features beside the pixels.
+    """
+
+    def __init__(self, gan: GAN, encoder: nn.Module, weight: float = 1.0):
+        super().__init__()
+        self.gan, self.encoder, self.weight = gan, encoder, weight
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.encoder(x)
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.gan.generate(z)
+
+    def score(self, x: Tensor) -> Tensor:
+        """How unlike anything the GAN makes each picture is, (B,): mean squares of pixels and of features."""
+        rebuilt, features = self.decode(self.encode(x)), self.gan.discriminator.features
+        apart = (features(rebuilt) - features(x)).float().square().mean(1)
+        return (rebuilt.float() - x).square().flatten(1).mean(1) + self.weight * apart
+
+    def loss(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        return self.score(x).mean()
+
+    def players(self) -> list[Player]:
+        return [Player("encoder", self.encoder, self.loss)]  # nobody else may learn
 
 
 def _slope(score: Tensor, x: Tensor) -> Tensor:

@@ -311,10 +311,14 @@ class PictureDiscriminator(nn.Module):
         if condition is None:
             nn.init.normal_(self.label.table.weight, std=0.1)  # first real or fake, then which kind
 
+    def features(self, x: Tensor) -> Tensor:
+        """What the score is read from, (B, 128)."""
+        return self.body(x)
+
     def forward(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
         if self.given:
             x, cond = _beside(x, cond), None
-        h = self.body(x)
+        h = self.features(x)
         score = self.score(h)[:, 0]
         if cond is None:
             return score

@@ -105,6 +105,21 @@ def test_checksum_is_computed_once(small_catalog, monkeypatch):
     assert cat.data_file("toy", "toy.gz").is_file()
 
 
+def test_md5_stands_in_where_there_is_nothing_else(small_catalog):
+    """As some publishers give no other checksum; a damaged file is still found."""
+    entry = small_catalog()
+    text = cat.CATALOG.read_text(encoding="utf-8").replace(
+        f'sha256 = "{hashlib.sha256(CONTENT).hexdigest()}"', f'md5 = "{hashlib.md5(CONTENT).hexdigest()}"')
+    cat.CATALOG.write_text(text + "\n", encoding="utf-8")
+    entry.folder.mkdir(parents=True)
+    path = entry.folder / "toy.gz"
+    path.write_bytes(gzip.compress(CONTENT))
+    assert cat.dataset("toy").files[0].sha256 == "" and cat.verify("toy") == 1
+    path.write_bytes(gzip.compress(CONTENT[:-1] + b"!"))
+    with pytest.raises(DamagedData, match="checksum differs"):
+        cat.verify("toy")
+
+
 def test_package_data(small_catalog):
     small_catalog("package", package="numpy")
     assert cat.verify("toy") == 0

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from aigc_lib.gan import GAN, LOSSES, PairedGAN
+from aigc_lib.gan import GAN, LOSSES, Inverter, PairedGAN
 from aigc_lib.networks import PictureDiscriminator, PictureGenerator, mlp
 from aigc_lib.training import train
 
@@ -155,3 +155,34 @@ def test_paired_gan_pays_for_its_distance_to_the_answer():
 
     z = torch.randn(4, 1, generator=torch.Generator().manual_seed(0))
     assert (loss(2.0) - loss(0.0)).item() == pytest.approx(2 * (z + 1 - 3).abs().mean().item(), rel=1e-5)
+
+
+class Copy(nn.Module):
+    """A generator whose pictures are z in the first half, and nothing in the second."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(()))
+
+    def forward(self, z, cond=None):
+        return torch.cat([self.gain * z, torch.zeros_like(z)], dim=1)
+
+
+class Judge(Score):
+    def features(self, x):
+        return 2 * x
+
+
+def test_inverter_finds_the_way_back_and_leaves_the_gan_alone():
+    """Linear closed form: the best code is the half that the generator can draw; the other half is the score."""
+    gan = GAN(Copy(), Judge([1.0] * 6), 3)
+    inverter = Inverter(gan, nn.Linear(6, 3), weight=0.5)
+    x = torch.randn(256, 6, generator=torch.Generator().manual_seed(0))
+    before = {name: value.clone() for name, value in gan.state_dict().items()}
+    for _ in train(inverter, x, 600, lr=2e-2, weight_decay=0.0, seed=0):
+        pass
+    with torch.no_grad():
+        assert torch.allclose(inverter.encode(x), x[:, :3], atol=0.02)
+        missed = x[:, 3:].square().sum(1) / 6
+        assert torch.allclose(inverter.score(x), missed + 0.5 * 4 * missed, rtol=0.02, atol=0.01)
+    assert all(torch.equal(value, before[name]) for name, value in gan.state_dict().items())
