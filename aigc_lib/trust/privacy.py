@@ -42,18 +42,19 @@ def judge_attack(members: np.ndarray, others: np.ndarray, fpr: float = 0.01) -> 
 
 
 @torch.no_grad()
-def record_losses(model: Diffusion, x: Tensor, draws: int = 50, seed: int = 0) -> Tensor:
-    """How badly a diffusion model denoises each record, (N,): its loss with the same times and noises for everyone.
+def record_losses(model: Diffusion, x: Tensor, time: float, draws: int = 20, seed: int = 0) -> Tensor:
+    """How badly a diffusion model tells noise from record at ``time`` in (0, 1), for each record (N,).
 
-    The time runs evenly through (0, 1); the error is that of noise - x_0 (Matsumoto, Miura & Yanai 2023).
-    Two models asked with one seed see the same noise, so that their losses may be compared record by record.
+    The mean squared error of its noise - x_0 over ``draws`` noises (Matsumoto, Miura & Yanai 2023). Two models asked
+    with one seed see the same noises, so that their losses may be compared record by record.
     """
     check_tensor(x, "x", (None, *model.shape))
+    if not 0 < time < 1:
+        raise ValueError(f"time must lie between 0 and 1, found {time}.")
     generator = torch.Generator().manual_seed(seed)
-    total = torch.zeros(len(x))
-    for k in range(draws):
+    t, total = torch.full((len(x),), time), torch.zeros(len(x))
+    for _ in range(draws):
         noise = torch.randn(x.shape, generator=generator)
-        t = torch.full((len(x),), (k + 0.5) / draws)
         x0, guess = model.denoise(model.diffuse(x, t, noise), t)
         total += ((guess - x0) - (noise - x)).square().flatten(1).mean(1)
     return total / draws
