@@ -73,18 +73,15 @@ def noise_for(epsilon: float, delta: float, rate: float, steps: int) -> float:
 
     rate: the chance of each record to be in a batch. Rényi accounting (Mironov, Talwar & Zhang 2019), by opacus.
     """
+    from opacus.accountants.utils import get_noise_multiplier
+
     if not (epsilon > 0 and 0 < delta < 1 and 0 < rate <= 1 and steps >= 1):
         raise ValueError(f"expected epsilon > 0, 0 < delta < 1, 0 < rate <= 1 and steps >= 1, found epsilon = {epsilon}, "
                          f"delta = {delta}, rate = {rate}, steps = {steps}.")
-    low = high = 0.3
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # at an end of the search the best order is at an end of the list
-        while epsilon_spent(high, delta, rate, steps) > epsilon:
-            low, high = high, 2 * high
-        while high - low > 1e-3 * high:  # keep the side that is certainly private
-            middle = (low + high) / 2
-            low, high = (middle, high) if epsilon_spent(middle, delta, rate, steps) > epsilon else (low, middle)
-    return high
+        warnings.simplefilter("ignore")  # at the ends of its search the best order is at an end of opacus' list
+        return float(get_noise_multiplier(target_epsilon=epsilon, target_delta=delta, sample_rate=rate, steps=steps,
+                                          accountant="rdp"))
 
 
 def epsilon_spent(noise: float, delta: float, rate: float, steps: int) -> float:
@@ -122,7 +119,9 @@ def train_private(model: nn.Module, x: Tensor, steps: int, noise: float, *, batc
             batch = x[torch.rand(len(x), generator=generator) < batch_size / len(x)]
             optimizer.zero_grad()
             loss = model.loss(batch, generator=generator)
-            loss.backward()
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Full backward hook")  # of the first layer: its input is data
+                loss.backward()
             optimizer.step()
             if average:
                 average.update(step)
