@@ -138,7 +138,7 @@ def _check_layers(model: nn.Module) -> None:
 
     if errors := ModuleValidator.validate(model.train(), strict=False):
         raise ValueError(f"{len(errors)} layer(s) mix the records of a batch, so no record's own gradient exists "
-                         f"({type(errors[0]).__name__}: {str(errors[0])[:80]}); use GroupNorm in place of BatchNorm.")
+                         f"({str(errors[0]).split('.')[0]}); use GroupNorm in place of BatchNorm.")
 
 
 # a private baseline without a network
