@@ -36,7 +36,7 @@ def key_pair() -> tuple["tenseal.Context", bytes]:
     context.global_scale = 2**SCALE_BITS
     public = context.copy()
     public.make_context_public()
-    return context, public.serialize(save_galois_keys=False)
+    return context, public.serialize(save_galois_keys=False, save_relin_keys=False)
 
 
 def encrypt_columns(context: "tenseal.Context", features: np.ndarray) -> list[bytes]:
