@@ -45,7 +45,12 @@ class Scorecard:
 
     def points(self, x: Tensor) -> np.ndarray:
         """What each column adds to the log odds, (N, columns), against the average row of the training table."""
-        return self.slope * (self._features(x) * self.regression.coef_[0]) @ self._owned()
+        features, weights = self.terms(x)
+        return (features * weights) @ self._owned()
+
+    def terms(self, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Features (N, F) and weights (F,): the log odds are ``base`` + features @ weights."""
+        return self._features(x), self.slope * self.regression.coef_[0]
 
     @property
     def base(self) -> float:

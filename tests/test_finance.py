@@ -77,6 +77,8 @@ def assessor(parts, coder, card):
 def test_points_add_up_to_the_chance(parts, coder, card):
     x = coder.encode(parts[2].table)
     assert np.allclose(expit(card.base + card.points(x).sum(1)), card.predict(x))
+    features, weights = card.terms(x)
+    assert features.shape == (len(x), len(weights)) and np.allclose(expit(card.base + features @ weights), card.predict(x))
     assert np.allclose(card.resampled(x[:5]), expit(card.bases[:, None] + card.resampled_points(x[:5]).sum(2)))
 
 
