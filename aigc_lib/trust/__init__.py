@@ -1,0 +1,1 @@
+"""Conditions of use: privacy, encryption, provenance and cards."""
