@@ -113,9 +113,7 @@ def test_pillow_reads_the_same_label(tmp_path):
 
 
 def test_a_broken_label_is_none(tmp_path):
-    data = attacks.edit_metadata(exported(tmp_path), "&quot;Label&quot;" if b"&quot;Label" in exported(tmp_path) else '"Label"',
-                                 "&quot;Babel&quot;" if b"&quot;Label" in exported(tmp_path) else '"Babel"')
-    assert read_marks(data).aigc is None
+    assert read_marks(attacks.edit_metadata(exported(tmp_path), "ProduceID", "ProduceIT")).aigc is None
 
 
 @needs_c2pa
@@ -170,7 +168,6 @@ def test_handling_drops_metadata_unless_told(name, tmp_path):
 
 def test_regenerating_goes_through_the_model():
     picture = as_picture(scene())
-    assert np.asarray(attacks.regenerate(picture, torch.zeros_like)).ptp() if hasattr(np.ndarray, "ptp") else True
     flat = np.asarray(attacks.regenerate(picture, torch.zeros_like))
     assert (flat == flat[0, 0]).all() and flat.shape == (300, 300, 3)
 

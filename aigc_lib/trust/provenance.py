@@ -25,6 +25,7 @@ from aigc_lib.trust.reader import FIELDS, NAMESPACE
 
 LABEL = "AI生成"
 LABEL_HEIGHT = 0.06  # of the shorter side; GB 45438-2025 asks for at least 0.05
+LEAST_HEIGHT = 12  # pixels: lower Chinese letters cannot be read
 FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"  # IPTC: made by a trained model
 
@@ -50,7 +51,7 @@ def as_picture(thing: Any) -> Image.Image:
 @cache
 def label_plate(side: int) -> Image.Image:
     """The visible label for a picture whose shorter side is ``side``: white on black, so it shows on any picture."""
-    height = max(1, round(LABEL_HEIGHT * side))
+    height = max(LEAST_HEIGHT, round(LABEL_HEIGHT * side))
     size = height
     while (box := ImageFont.truetype(FONT_FILE, size).getbbox(LABEL, anchor="lt"))[3] < height:  # ink, not line height
         size += 1
@@ -63,7 +64,7 @@ def label_plate(side: int) -> Image.Image:
 def with_label(picture: Image.Image) -> Image.Image:
     """A copy with the label in the lower right corner; ValueError where it does not fit."""
     plate, gap = label_plate(min(picture.size)), round(0.02 * min(picture.size))
-    if plate.width + gap > picture.width or plate.height + gap > picture.height or plate.height < 8:
+    if plate.width + gap > picture.width or plate.height + gap > picture.height:
         raise ValueError(f"a picture of {picture.width} x {picture.height} pixels is too small for a readable label.")
     marked = picture.copy()
     marked.paste(plate, (picture.width - plate.width - gap, picture.height - plate.height - gap))
