@@ -13,6 +13,7 @@ from aigc_lib.trust.cards import Measure, data_card, model_card, stray_numbers
 
 CLAIM = {"id": "ch09_2.x", "claim": "断言", "metric": "指标", "model": "甲", "baseline": "乙", "model_value": 0.625,
          "baseline_value": 0.5, "seed": 3, "profile": "full"}
+LAST, PEOPLE = Step(9, 1.25, {"loss": 0.375}), {"用途": "教学"}
 
 
 def model(width=4, seed=0):
@@ -20,7 +21,7 @@ def model(width=4, seed=0):
     return Autoencoder(mlp([6, width]), mlp([width, 6]))
 
 
-def card(made=None, training=Step(9, 1.25, {"loss": 0.375}), value=0.75, people={"用途": "教学"}, **changes):
+def card(made=None, training=LAST, value=0.75, people=PEOPLE, **changes):
     measures = [Measure("准确率", value, 0.7, 0.8, 50)]
     return model_card("模型卡", made or model(), training, changes.get("data", ["fashion_mnist"]), 123, changes.get("seed", 3),
                       measures, [CLAIM], people)

@@ -118,9 +118,8 @@ def edit_pixel(data: bytes, row: int, column: int) -> bytes:
     return _rewritten(data, lambda kind, body: next(queue, None) if kind == b"IDAT" else body)
 
 
-def flip_bit(data: bytes, seed: int) -> bytes:
-    """One bit of the file turned, anywhere in it; if it is in the body of a chunk, the checksum is put right."""
-    bit = int(np.random.default_rng(seed).integers(8 * len(data)))
+def flip_bit(data: bytes, bit: int) -> bytes:
+    """One bit of the file turned, counted from its start; the checksums are put right where that is possible."""
     changed = bytearray(data)
     changed[bit // 8] ^= 1 << bit % 8
     try:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from aigc_lib.style import FONT_FILE
 from aigc_lib.trust import watermark
-from aigc_lib.trust.reader import FIELDS, NAMESPACE
+from aigc_lib.trust.reader import FIELDS, JPEG, NAMESPACE, PNG
 
 LABEL = "AI生成"
 LABEL_HEIGHT = 0.06  # of the shorter side; GB 45438-2025 asks for at least 0.05
@@ -117,7 +117,7 @@ def export_marked(thing: Any, path: Path | str, producer: str, number: str, *, s
     picture = with_label(picture)
     kind = FORMATS[path.suffix.lower()]
     data = encode(picture, kind, xmp_packet(aigc_record(picture, producer, number)))
-    path.write_bytes(sign(data, kind, signer, path.name) if signer else data)
+    path.write_bytes(sign(data, signer, path.name) if signer else data)
     return path
 
 
@@ -181,8 +181,8 @@ def _certificate(subject: str, key: Any, issuer: str, issuer_key: Any, days: int
     return made.sign(issuer_key, hashes.SHA256())
 
 
-def sign(data: bytes, kind: str, signer: TestSigner, title: str) -> bytes:
-    """The file with a C2PA manifest that says: created by a trained model. kind: png, jpeg or webp."""
+def sign(data: bytes, signer: TestSigner, title: str) -> bytes:
+    """The file (PNG, JPEG or WebP) with a C2PA manifest that says: created by a trained model."""
     import c2pa
 
     manifest = {"claim_generator_info": [{"name": "aigc-course"}], "title": title, "assertions": [
@@ -190,11 +190,11 @@ def sign(data: bytes, kind: str, signer: TestSigner, title: str) -> bytes:
     settings = c2pa.Settings.from_dict({"builder": {"thumbnail": {"enabled": False}}})
     signed = io.BytesIO()
     with c2pa.Context(settings) as context, c2pa.Builder(json.dumps(manifest), context) as builder:
-        builder.sign(signer.signer, f"image/{kind}", io.BytesIO(data), signed)
+        builder.sign(signer.signer, _mime(data), io.BytesIO(data), signed)
     return signed.getvalue()
 
 
-def c2pa_state(data: bytes, kind: str = "png", root: str = "") -> str:
+def c2pa_state(data: bytes, root: str = "") -> str:
     """What c2pa's own reader says of a file: "Trusted", "Valid" (whole, signer unknown), "Invalid", or "" for no manifest.
 
     root: a certificate (PEM) to trust.
@@ -204,7 +204,11 @@ def c2pa_state(data: bytes, kind: str = "png", root: str = "") -> str:
     trust = {"trust": {"user_anchors": root}} if root else {}
     settings = c2pa.Settings.from_dict({"verify": {"remote_manifest_fetch": False}, **trust})
     try:
-        with c2pa.Context(settings) as context, c2pa.Reader(f"image/{kind}", io.BytesIO(data), context=context) as reader:
+        with c2pa.Context(settings) as context, c2pa.Reader(_mime(data), io.BytesIO(data), context=context) as reader:
             return reader.get_validation_state() or ""
     except c2pa.C2paError as error:
         return "" if "ManifestNotFound" in str(error) else "Invalid"
+
+
+def _mime(data: bytes) -> str:
+    return f"image/{'png' if data.startswith(PNG) else 'jpeg' if data.startswith(JPEG) else 'webp'}"
