@@ -208,7 +208,8 @@ def test_pictures_too_small_for_a_tile_are_refused():
 
 def test_rules_say_number_date_article_source_and_what_was_checked():
     assert all(all((r.name, r.number, r.since, r.article, r.asks, r.source, r.verified)) for r in RULES)
-    assert not any(r.is_law for r in RULES if "C2PA" in r.name or "准则" in r.name)
+    assert {r.force for r in RULES if "C2PA" in r.name or "准则" in r.name} == {"不是法"}
+    assert {r.force for r in RULES if "标识办法" in r.name} == {"不是法律、规章，但有约束力"}
     assert {r.number: r.since for r in RULES}["GB 45438-2025"] == "2025-09-01"
 
 

@@ -145,15 +145,16 @@ def label_score(picture: Image.Image, scales: tuple[float, ...] = (0.8, 0.9, 1.0
 
     This stands in for an eye: it wants the whole plate, where a person still reads half of one. Works at half size.
     """
-    from scipy.signal import fftconvolve  # here, because scipy takes a while to import
+    from scipy.ndimage import uniform_filter  # here, because scipy takes a while to import
+    from scipy.signal import fftconvolve
 
     grey = np.asarray(_resized(picture, 0.5).convert("L"), np.float32) / 255
     plate, best = label_plate(min(picture.size)), -1.0
     for scale in scales:
         t = np.asarray(_resized(plate, scale / 2).convert("L"), np.float32) / 255
-        ones = np.ones_like(t)
-        mean, power = (fftconvolve(v, ones, "valid") / t.size for v in (grey, grey * grey))
         t = t - t.mean()
         match = fftconvolve(grey, t[::-1, ::-1], "valid") / t.size
+        windows = tuple(slice(n // 2, n // 2 + m) for n, m in zip(t.shape, match.shape))  # those inside the picture
+        mean, power = (uniform_filter(v, t.shape)[windows] for v in (grey, grey * grey))
         best = max(best, float((match / np.sqrt((power - mean * mean).clip(1e-3) * (t * t).mean())).max()))
     return best

@@ -6,7 +6,8 @@ This is reading matter for engineers, not legal advice. ``verified`` says how fa
 from collections.abc import Mapping
 from typing import NamedTuple
 
-LAWS = ("部门规章", "规范性文件", "强制性国家标准", "欧盟条例")  # the rest of the kinds bind nobody by law
+FORCE = {"部门规章": "是法", "规范性文件": "不是法律、规章，但有约束力", "强制性国家标准": "是标准，依《标准化法》必须执行",
+         "欧盟条例": "是法，在欧盟直接适用", "自愿准则": "不是法", "行业规范": "不是法"}
 STATES = {True: "做到", False: "没做到", None: "机器查不了"}
 
 
@@ -24,8 +25,9 @@ class Rule(NamedTuple):
     verified: str
 
     @property
-    def is_law(self) -> bool:
-        return self.kind in LAWS
+    def force(self) -> str:
+        """Whether it is law, and if not, what binds whom."""
+        return FORCE[self.kind]
 
 
 def _rules(name: str, kind: str, number: str, since: str, source: str, verified: str,
