@@ -79,6 +79,28 @@ def test_too_small_and_wrong_suffix_are_refused(tmp_path):
         export_marked(scene(), tmp_path / "x.bmp", "课程", "1")
 
 
+def test_every_frame_of_a_clip_is_marked(tmp_path):
+    path = export_marked([scene(i) for i in range(3)], tmp_path / "clip.webp", "课程", "1", key=4)
+    with Image.open(path) as clip:
+        assert clip.n_frames == 3
+        for i in range(3):
+            clip.seek(i)
+            frame = clip.convert("RGB")
+            assert attacks.label_score(frame) > 0.65 and watermark.detect(np.asarray(frame), 4) > 8
+    assert read_marks(path.read_bytes()).aigc["Label"] == "1"
+    with pytest.raises(ValueError, match=r"\.webp for a clip"):
+        export_marked([scene(), scene()], tmp_path / "clip.png", "课程", "1")
+    for frames in ([], [scene(), scene(side=310)]):
+        with pytest.raises(ValueError, match="frames of one size"):
+            export_marked(frames, tmp_path / "clip.webp", "课程", "1")
+
+
+@needs_c2pa
+def test_a_clip_can_be_signed(tmp_path, signer):
+    data = export_marked([scene(0), scene(1)], tmp_path / "clip.webp", "课程", "1", signer=signer).read_bytes()
+    assert c2pa_state(data) == "Valid" and read_marks(data).intact
+
+
 @pytest.mark.parametrize("side", [100, 224, 448, 1000])
 def test_the_letters_are_high_enough(side):
     rows = np.flatnonzero((np.asarray(label_plate(side).convert("L")) > 128).any(1))

@@ -71,12 +71,12 @@ def with_label(picture: Image.Image) -> Image.Image:
     return marked
 
 
-def aigc_record(picture: Image.Image, producer: str, number: str) -> dict[str, str]:
+def aigc_record(frames: list[Image.Image], producer: str, number: str) -> dict[str, str]:
     """The seven fields of GB 45438-2025's metadata label. Label "1": certainly generated.
 
     ReservedCode1, left to the producer, holds the SHA-256 of the pixels. Without a key anybody can compute it anew.
     """
-    digest = hashlib.sha256(picture.tobytes()).hexdigest()
+    digest = hashlib.sha256(b"".join(frame.tobytes() for frame in frames)).hexdigest()
     return dict(zip(FIELDS, ("1", producer, number, digest, producer, number, "")))
 
 
@@ -88,10 +88,16 @@ def xmp_packet(record: dict[str, str]) -> bytes:
             f'xmlns:TC260="{NAMESPACE}" TC260:AIGC={value}/></rdf:RDF></x:xmpmeta><?xpacket end="w"?>').encode()
 
 
-def encode(picture: Image.Image, kind: str = "png", xmp: bytes | None = None, quality: int = 95) -> bytes:
-    """The picture as a PNG, JPEG or WebP file. Nothing but the pixels and the given XMP packet goes into it."""
+def encode(picture: Image.Image, kind: str = "png", xmp: bytes | None = None, quality: int = 95,
+           more: list[Image.Image] | None = None) -> bytes:
+    """The picture as a PNG, JPEG or WebP file. Nothing but the pixels and the given XMP packet goes into it.
+
+    more: the frames that follow, 0.1 s each, for a clip (WebP).
+    """
     out, bare = io.BytesIO(), Image.fromarray(np.asarray(picture.convert("RGB")))
     options: dict[str, Any] = {"quality": quality} if kind != "png" else {"compress_level": 1}
+    if more:
+        options |= {"save_all": True, "append_images": more, "duration": 100, "loop": 0}
     if xmp and kind == "png":
         options["pnginfo"] = PngImagePlugin.PngInfo()
         options["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp.decode())
@@ -103,22 +109,26 @@ def encode(picture: Image.Image, kind: str = "png", xmp: bytes | None = None, qu
 
 def export_marked(thing: Any, path: Path | str, producer: str, number: str, *, signer: Any = None,
                   key: int | None = None) -> Path:
-    """Write any picture of the course with its marks, and return the path: .png, .jpg or .webp.
+    """Write any picture of the course with its marks, and return the path: .png, .jpg or .webp; a list of frames: .webp.
 
     The visible label and the metadata are always there. key: also the watermark. signer: also a C2PA manifest,
     from ``test_signer``. Raises ValueError for what is no picture, is too small, or has another suffix.
     """
-    path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise ValueError(f"cannot write {path.name}: expected one of {', '.join(FORMATS)}.")
-    picture = as_picture(thing)
-    if key is not None:
-        picture = Image.fromarray(watermark.embed(np.asarray(picture), key))
-    picture = with_label(picture)
-    kind = FORMATS[path.suffix.lower()]
-    data = encode(picture, kind, xmp_packet(aigc_record(picture, producer, number)))
+    path, things = Path(path), thing if isinstance(thing, list) else [thing]
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None or len(things) > 1 and kind != "webp":
+        raise ValueError(f"cannot write {path.name}: expected one of {', '.join(FORMATS)}, and .webp for a clip.")
+    frames = [_marked(as_picture(one), key) for one in things]
+    if len({frame.size for frame in frames}) != 1:
+        raise ValueError(f"a clip needs frames of one size, found {sorted({frame.size for frame in frames})}.")
+    data = encode(frames[0], kind, xmp_packet(aigc_record(frames, producer, number)), more=frames[1:])
     path.write_bytes(sign(data, signer, path.name) if signer else data)
     return path
+
+
+def _marked(picture: Image.Image, key: int | None) -> Image.Image:
+    """With the marks that live in the pixels."""
+    return with_label(picture if key is None else Image.fromarray(watermark.embed(np.asarray(picture), key)))
 
 
 # C2PA: c2pa-python and cryptography are an extra, imported where they are used
