@@ -35,12 +35,12 @@ def read_marks(data: bytes) -> Marks:
         parts = list(_parts(data))
         manifest = b"".join(body for kind, body in parts if kind == "c2pa")
         claims = dict(_assertions(manifest)) if manifest else {}
-    except (struct.error, IndexError) as error:
-        raise ValueError(f"the file ends in the middle of a part ({error}).") from None
-    actions = next((value for label, value in claims.items() if label.startswith("c2pa.actions")), {})
-    source = next((a.get("digitalSourceType", "") for a in actions.get("actions", [])), "")
-    aigc = next((found for kind, body in parts if kind == "xmp" and (found := _aigc(body))), None)
-    return Marks(aigc, source, _intact(data, claims) if manifest else None)
+        actions = next((value for label, value in claims.items() if label.startswith("c2pa.actions")), {})
+        source = next((a.get("digitalSourceType", "") for a in actions.get("actions", [])), "")
+        intact = _intact(data, claims) if manifest else None
+    except (struct.error, LookupError, TypeError, AttributeError, RecursionError) as error:  # lengths and kinds gone wrong
+        raise ValueError(f"the file or its manifest is broken ({type(error).__name__}: {error}).") from None
+    return Marks(next((found for kind, body in parts if kind == "xmp" and (found := _aigc(body))), None), source, intact)
 
 
 def _aigc(packet: bytes) -> dict[str, str] | None:
