@@ -16,7 +16,7 @@ from PIL import Image
 from aigc_lib.trust import attacks, provenance, watermark
 from aigc_lib.trust.provenance import as_picture, c2pa_state, export_marked, label_plate, with_label
 from aigc_lib.trust.reader import FIELDS, read_marks
-from aigc_lib.trust.rules import RULES, checklist
+from aigc_lib.trust.rules import CHECKS, RULES, checklist
 
 needs_c2pa = pytest.mark.skipif(importlib.util.find_spec("c2pa") is None, reason="c2pa-python is an extra")
 SUFFIXES = [".png", ".jpg", ".webp"]
@@ -259,6 +259,7 @@ def test_rules_say_number_date_article_source_and_what_was_checked():
 
 def test_the_checklist_follows_the_checks():
     names = {r.check for r in RULES if r.check}
+    assert names == set(CHECKS)
     good, bad = checklist(dict.fromkeys(names, True)), checklist(dict.fromkeys(names, False))
     assert {state for _, state in good} == {"做到", "机器查不了"} and {state for _, state in bad} == {"没做到", "机器查不了"}
     with pytest.raises(ValueError, match="want the checks"):

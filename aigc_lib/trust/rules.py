@@ -8,6 +8,11 @@ from typing import NamedTuple
 
 FORCE = {"部门规章": "是法", "规范性文件": "不是法律、规章，但有约束力", "强制性国家标准": "是标准，依《标准化法》必须执行",
          "欧盟条例": "是法，在欧盟直接适用", "自愿准则": "不是法", "行业规范": "不是法"}
+CHECKS = {  # what a machine looks at, and no more than that
+    "visible": "导出的文件里，机器找到那块字", "height": "字的墨迹不低于最短边的 5%", "metadata": "另写的程序读到七个键，一字不差",
+    "machine": "元数据的 Label 是 1", "robust": "九种平常的折腾，每种之后至少有一种机器读得到的标识还在（95% 以上的图）",
+    "licensed_data": "目录里写着许可，许可全文在", "cards": "两张卡片都由运行写出，没有来路不明的数",
+    "two_layers": "签名的元数据和水印都在", "c2pa": "c2pa 库说没改过，来源是训练出来的算法", "c2pa_trusted": "不另加根证书，c2pa 库说 Trusted"}
 STATES = {True: "做到", False: "没做到", None: "机器查不了"}
 
 
@@ -45,7 +50,8 @@ RULES = [
             ("第十四条", "发现违法内容，停止生成、传输，整改并报告", ""),
             ("第十五条", "有投诉、举报的入口", ""),
             ("第十七条", "有舆论属性或社会动员能力的，做安全评估和算法备案", ""),
-            ("第十九条", "检查时说明训练数据的来源、规模、类型，标注规则，算法机制", "cards")),
+            ("第十九条", "检查时说明训练数据的来源、规模、类型", "cards"),
+            ("第十九条（续）", "并说明标注规则、算法机制机理", "")),
     *_rules("互联网信息服务深度合成管理规定", "部门规章", "国家网信办等三部门令第 12 号", "2023-01-10",
             "国家网信办 2022-11-25 公布", "凭记忆写的，全文待核",
             ("第十七条", "可能让公众混淆的深度合成，在合理位置显著标识", "visible")),
@@ -62,10 +68,11 @@ RULES = [
             ("元数据隐式标识", "扩展字段 AIGC：七个键，Label 取“1”为确是生成", "metadata")),
     *_rules("人工智能法 AI Act", "欧盟条例", "Regulation (EU) 2024/1689", "2026-08-02", "data.europa.eu/eli/reg/2024/1689/oj",
             "第 50 条的内容与转载核对过；修订的公报号待核",
-            ("第 50 条第 2 款", "提供者：输出要有机器可读的标记，能被识别为生成；在技术可行的范围内有效、可互通、稳健、可靠", "machine"),
+            ("第 50 条第 2 款", "提供者：输出要有机器可读的标记，能被识别为生成", "machine"),
+            ("第 50 条第 2 款（续）", "在技术可行的范围内有效、可互通、稳健、可靠", "robust"),
             ("第 50 条第 4 款", "使用者：深度伪造要说明；就公共事务发布的生成文字要说明", "visible"),
             ("第 50 条第 5 款", "说明要清楚、可分辨，最晚在第一次接触时，并且无障碍", "")),
-    *_rules("人工智能法的修订 Digital Omnibus on AI", "欧盟条例", "公报号待核", "2026-06-29 理事会通过",
+    *_rules("人工智能法的修订", "欧盟条例", "Digital Omnibus on AI，公报号待核", "2026-06-29 理事会通过，生效日待核",
             "多家律所的说明（如 DLA Piper 2026-07-02）", "通过的日期与几处说明核对过；刊出和生效的日期待核",
             ("第 50 条第 2 款的过渡", "2026-08-02 前已上市的生成系统，宽限到 2026-12-02；其余各款不变", "")),
     *_rules("生成内容透明度行为准则 Code of Practice", "自愿准则", "欧盟委员会 AI Office", "2026-06-10",
@@ -80,9 +87,8 @@ RULES = [
 def checklist(found: Mapping[str, bool]) -> list[tuple[Rule, str]]:
     """Each rule with 做到, 没做到 or 机器查不了, from the outcome of the checks that ``found`` names.
 
-    Raises ValueError where a check that a rule wants is missing, or one is there that no rule wants.
+    Raises ValueError unless ``found`` has each of CHECKS, and nothing else.
     """
-    wanted = {rule.check for rule in RULES if rule.check}
-    if wanted != set(found):
-        raise ValueError(f"the rules want the checks {sorted(wanted)}, got {sorted(found)}.")
+    if set(CHECKS) != set(found):
+        raise ValueError(f"the rules want the checks {sorted(CHECKS)}, got {sorted(found)}.")
     return [(rule, STATES[found[rule.check] if rule.check else None]) for rule in RULES]
