@@ -1,1 +1,1 @@
-"""What a generator must keep to once it leaves the laptop: privacy, encryption, marks and cards."""
+"""Conditions of use: privacy, encryption, provenance and cards."""
