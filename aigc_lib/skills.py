@@ -8,9 +8,10 @@ from aigc_lib import paths
 
 
 class Skill(NamedTuple):
-    """Something to be able to do, the notebooks that teach it, and one question with its answer ("A" to "D")."""
+    """A skill in a word and in a line, the notebooks that teach it, and one question with its answer ("A" to "D")."""
 
     id: str
+    short: str
     name: str
     notebooks: tuple[str, ...]
     question: str

@@ -88,8 +88,10 @@ def follow(scene: Scenes, who: np.ndarray) -> Rides:
 
 def roll(scene: Scenes, acceleration: np.ndarray) -> Rides:
     """Speeds and gaps of given accelerations (N, POINTS), each held for EVERY seconds; a car does not roll back."""
-    if acceleration.shape != scene.lead.shape or not np.isfinite(acceleration).all():
-        raise ValueError(f"wanted finite accelerations {scene.lead.shape}, found {acceleration.shape}.")
+    if acceleration.shape != scene.lead.shape:
+        raise ValueError(f"wanted accelerations {scene.lead.shape}, one a point of each scene, found {acceleration.shape}.")
+    if bad := int((~np.isfinite(acceleration)).sum()):
+        raise ValueError(f"wanted finite accelerations in m/s^2, found {bad} that are not.")
     speed, gap, rides = scene.speed, scene.gap, []
     ahead = np.column_stack([scene.lead, 2 * scene.lead[:, -1] - scene.lead[:, -2]]).clip(0)
     for k in range(POINTS):
