@@ -3,7 +3,7 @@
 import numpy as np
 
 SLOTS = 48  # half hours
-MEASURES = {"用电量": "kWh", "最高": "W", "最高在几点": "时", "最低": "W", "最大一跳": "W", "前后半时相关": ""}
+MEASURES = ("用电量", "最高", "最高在几点", "最低", "最大一跳", "前后半时相关")  # kWh, W, hour, W, W, none
 
 
 def measures(watts: np.ndarray) -> np.ndarray:
