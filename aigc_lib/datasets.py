@@ -27,11 +27,8 @@ from aigc_lib.glucose_data import load_cgm_days, load_simglucose_traces, load_vi
 from aigc_lib.interactions import load_lastfm_2k, load_movielens_small  # noqa: F401
 from aigc_lib.loans import load_credit_data, load_german_credit, load_lending_club  # noqa: F401
 from aigc_lib.machines import load_cmapss_fd001, load_nasa_batteries  # noqa: F401
-<<<<<<< HEAD
-from aigc_lib.patients import load_heart_disease  # noqa: F401
-=======
 from aigc_lib.meters import load_household_days  # noqa: F401
->>>>>>> h93
+from aigc_lib.patients import load_heart_disease  # noqa: F401
 from aigc_lib.prices import load_sp500_prices  # noqa: F401
 from aigc_lib.scans import load_colin27, load_pneumonia_mnist  # noqa: F401
 from aigc_lib.solar_cells import load_elpv_labels, load_elpv_pictures  # noqa: F401
