@@ -8,6 +8,7 @@ import click
 
 from aigc_lib import paths
 from aigc_lib.course.cli_data import data
+from aigc_lib.course.cli_editions import instructor, progress, student
 from aigc_lib.course.files import CouldNotSave
 from aigc_lib.course.manifest import CourseError, check_profile, load_manifest, select
 
@@ -43,7 +44,8 @@ def main() -> None:
     """
 
 
-main.add_command(data)
+for command in (data, student, instructor, progress):
+    main.add_command(command)
 
 
 @main.command("list")

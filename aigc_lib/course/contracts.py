@@ -10,8 +10,11 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
+from aigc_lib.course.contracts_exercises import exercises
 from aigc_lib.course.manifest import LIMITS, Chapter
+from aigc_lib.course.names import without_magics
 from aigc_lib.course.notebook import code_cells, code_hash, evidence_of, read_notebook, tags
+from aigc_lib.course.structure import headings, section
 
 HEADINGS = ("学习目标", "案例", "数据", "原理", "代码", "结果", "与基线比较", "断言核查", "什么时候不该用",
             "练习", "延伸阅读")
@@ -19,17 +22,15 @@ AIMS = ("先修", "预计用时", "硬件")
 LONGEST_CELL = 20  # lines
 MOST_PICTURE_BYTES = 600_000  # a notebook
 BUDGET_MARGIN = 1.25  # measured over declared seconds
-FEWEST_EXERCISES = 3
 NETWORK = {"requests", "urllib", "urllib3", "httpx", "aiohttp", "http", "socket", "ftplib", "wget", "gdown",
            "huggingface_hub", "kagglehub"}
 SHELL = re.compile(r"^\s*(?:!|%\s*(?:pip|conda|mamba|uv|sx|system)\b|%%\s*(?:bash|sh|script|system|cmd)\b)|=\s*!")
-MAGIC = re.compile(r"(?m)^\s*%.*$")
 GLYPH = re.compile(r"Glyph .*? missing from|does not have a glyph for")
 
 
 def anatomy(nb: NotebookNode, chapter: Chapter) -> list[str]:
     """The title carries the section number, and the level-2 headings are HEADINGS, in order."""
-    found = [(level, text) for level, text, _ in _headings(nb)]
+    found = [(level, text) for level, text, _ in headings(nb)]
     titles = [text for level, text in found if level == 1]
     problems = [] if titles == [chapter.heading] else [f"一级标题应当只有“# {chapter.heading}”，现在是 {titles}。"]
     sections = [text for level, text in found if level == 2]
@@ -37,7 +38,7 @@ def anatomy(nb: NotebookNode, chapter: Chapter) -> list[str]:
         missing = [text for text in HEADINGS if text not in sections]
         extra = [text for text in sections if text not in HEADINGS]
         problems.append(f"二级标题应当依次是 {'、'.join(HEADINGS)}；缺 {missing}，多 {extra}。")
-    aims = _section(nb, "学习目标")
+    aims = section(nb, "学习目标")
     return problems + [f"“学习目标”里没有写{word}。" for word in AIMS if word not in aims]
 
 
@@ -63,7 +64,7 @@ def offline(nb: NotebookNode, chapter: Chapter) -> list[str]:
             problems.append(f"第 {i} 个代码格调用了命令行：{shell[0]}。")
             continue
         try:
-            tree = ast.parse(MAGIC.sub("", cell.source))
+            tree = ast.parse(without_magics(cell.source))
         except SyntaxError as error:
             problems.append(f"第 {i} 个代码格不是合法的 Python：{error.msg}。")
             continue
@@ -160,38 +161,6 @@ def nbval(nb: NotebookNode, chapter: Chapter) -> list[str]:
             for cell in checked if not cell.outputs]
 
 
-def exercises(nb: NotebookNode, chapter: Chapter) -> list[str]:
-    """At least three exercises, each with stub, check, hint and hidden solution; stored results as expected."""
-    numbers = [int(n) for n in re.findall(r"(?m)^### 练习 (\d+)", _section(nb, "练习"))]
-    if len(numbers) < FEWEST_EXERCISES or numbers != list(range(1, len(numbers) + 1)):
-        return [f"“练习”里应当有至少 {FEWEST_EXERCISES} 个从 1 编号的“### 练习 N”，现在是 {numbers}。"]
-    return [f"练习 {n} {what}。" for n in numbers for what in _exercise(nb, n)]
-
-
-def _exercise(nb: NotebookNode, n: int) -> Iterator[str]:
-    parts = {tag: [cell for cell in _exercise_cells(nb, n) if tag in tags(cell)]
-             for tag in ("exercise", "exercise-check", "solution")}
-    stubs = "\n".join(cell.source for cell in parts["exercise"])
-    empty = re.search(r"NotImplementedError|\.\.\.", stubs)
-    names = re.findall(r"(?m)^def (\w+)|^(\w+) = \.\.\.", stubs) if empty else []
-    answers = [f"grade(check_{n}, {function or value})" for function, value in names]
-    if not answers:
-        yield "没有带 exercise 标签、等着填写的空格子"
-    elif not any(answer in cell.source for cell in parts["exercise-check"] for answer in answers):
-        yield "没有带 exercise-check 标签的检查格"
-    if not any(f"grade(check_{n}, solution_{n})" in cell.source for cell in parts["solution"]):
-        yield "没有带 solution 标签的答案格"
-    if not any("<details>" in cell.source for cell in _exercise_cells(nb, n) if cell.cell_type == "markdown"):
-        yield "没有放在 <details> 里的提示"
-    if parts["exercise-check"] and f"练习 {n}：还没通过" not in _printed(parts["exercise-check"]):
-        yield "的检查格应当对空白答案说“还没通过”"
-    if parts["solution"] and f"练习 {n}：通过" not in _printed(parts["solution"]):
-        yield "的参考答案没有通过检查"
-    if not all("hide-cell" in tags(cell) and cell.metadata.get("jupyter", {}).get("source_hidden")
-               for cell in parts["solution"]):
-        yield "的答案格没有折叠（hide-cell 标签和 source_hidden）"
-
-
 def claims(nb: NotebookNode, chapter: Chapter) -> list[str]:
     """At least one claim is measured, in full, under this notebook's name."""
     found = evidence_of(nb)
@@ -219,34 +188,3 @@ def check_notebook(chapter: Chapter) -> list[str]:
     """Every problem of the chapter's committed notebook; CourseError when it cannot be read."""
     nb = read_notebook(chapter.path)
     return [f"{chapter.name}：{problem}" for keeps in NOTEBOOK_CONTRACTS.values() for problem in keeps(nb, chapter)]
-
-
-def _prose(cell: NotebookNode) -> str:
-    """A markdown cell without its code fences, in which ``#`` starts a comment."""
-    return re.sub(r"(?ms)^(```|~~~).*?^\1\s*$", "", cell.source) if cell.cell_type == "markdown" else ""
-
-
-def _headings(nb: NotebookNode) -> Iterator[tuple[int, str, int]]:
-    """(level, text, cell index) of every heading."""
-    for i, cell in enumerate(nb.cells):
-        for marks, text in re.findall(r"(?m)^(#{1,6})\s+(.+?)\s*$", _prose(cell)):
-            yield len(marks), text, i
-
-
-def _section(nb: NotebookNode, heading: str) -> str:
-    """The prose from a level-2 heading to the next."""
-    prose = "\n".join(_prose(cell) for cell in nb.cells)
-    found = re.search(rf"(?ms)^## {heading}\s*$(.*?)(?=^##? |\Z)", prose)
-    return found.group(1) if found else ""
-
-
-def _exercise_cells(nb: NotebookNode, n: int) -> list[NotebookNode]:
-    """The cells from ``### 练习 n`` to the next heading of any level."""
-    places = [(text, i) for _, text, i in _headings(nb)]
-    here = next((i for text, i in places if re.match(rf"练习 {n}(?!\d)", text)), len(nb.cells))
-    later = [i for _, i in places if i > here]
-    return nb.cells[here:min(later, default=len(nb.cells))]
-
-
-def _printed(cells: list[NotebookNode]) -> str:
-    return "".join(output.get("text", "") for cell in cells for output in cell.outputs)

@@ -12,6 +12,7 @@ from aigc_lib.course.manifest import CourseError
 from aigc_lib.evidence import EVIDENCE_MIME
 
 INJECTED = "injected-parameters"  # papermill's own cell
+SLOW_SECONDS = 5  # a cell that takes so long is worth a word to the teacher
 
 
 def tags(cell: NotebookNode) -> list[str]:
@@ -33,6 +34,15 @@ def evidence_of(nb: NotebookNode) -> list[dict]:
     """What the notebook's claims measured, in the order of measuring."""
     outputs = [output for cell in nb.cells for output in cell.get("outputs", [])]
     return [output.data[EVIDENCE_MIME] for output in outputs if EVIDENCE_MIME in output.get("data", {})]
+
+
+def slow_cells(executed: NotebookNode) -> dict[str, float]:
+    """Number of a code cell -> its seconds, for the slow ones of a notebook as papermill or we left it."""
+    if "slow_cells" in executed.metadata.get("aigc", {}):
+        return executed.metadata["aigc"]["slow_cells"]
+    seconds = {str(i): cell.metadata.get("papermill", {}).get("duration") or 0.0
+               for i, cell in enumerate(code_cells(executed), 1)}
+    return {number: round(value, 1) for number, value in seconds.items() if value >= SLOW_SECONDS}
 
 
 def parse_notebook(text: str, where: str | Path = "notebook") -> NotebookNode:

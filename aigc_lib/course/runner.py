@@ -21,6 +21,7 @@ from aigc_lib.course.notebook import (
     evidence_of,
     parse_notebook,
     read_notebook,
+    slow_cells,
     with_outputs,
     write_notebook,
 )
@@ -197,7 +198,8 @@ def _keep_failed(text: str | None, path: Path, outcome: Outcome) -> None:
 def _stamped(source, executed, outcome: Outcome, job: Job):
     nb = with_outputs(source, executed)
     nb.metadata["aigc"] = {"profile": job.profile, "seed": job.seed, "code_sha256": outcome.code_sha256,
-                           "seconds": outcome.seconds, "peak_mb": outcome.peak_mb, "threads": outcome.threads}
+                           "seconds": outcome.seconds, "peak_mb": outcome.peak_mb, "threads": outcome.threads,
+                           "slow_cells": slow_cells(executed)}
     return nb
 
 

@@ -103,9 +103,10 @@ def chapter_errata(notebook: nbformat.NotebookNode, chapter: Chapter) -> list[st
 def stage_notebook(notebook: nbformat.NotebookNode, name: str, folder: Path) -> None:
     """Suit a notebook, in place, to the web: pictures become files with alt text, evidence stays hidden.
 
-    Pictures are written to ``folder/pictures``; links to files of the repository
+    Words to the teacher are left out. Pictures are written to ``folder/pictures``; links to files of the repository
     (``../data/...``) are made to fit the staged notebook's place.
     """
+    notebook.cells = [cell for cell in notebook.cells if "instructor" not in cell.metadata.get("tags", [])]
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
             cell.source = cell.source.replace("](../", "](path:../../")

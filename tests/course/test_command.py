@@ -19,7 +19,8 @@ from .mini import CLAIM, PATIENCE, until
 
 FOREVER = "import os, time\nopen({mark!r}, 'w').write(str(os.getpid()))\nwhile True: time.sleep(0.1)"
 COMMANDS = [[], ["list"], ["run"], ["evidence"], ["evidence", "run"], ["evidence", "check"], ["evidence", "show"],
-            ["data"], ["data", "list"], ["data", "verify"], ["data", "fetch"], ["site"], ["new"], ["doctor"], ["lab"]]
+            ["data"], ["data", "list"], ["data", "verify"], ["data", "fetch"], ["site"], ["new"], ["doctor"], ["lab"],
+            ["student"], ["instructor"], ["progress"]]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

@@ -31,10 +31,14 @@ def code(source, *tags, text=None, data=None, metadata=None, hidden=False):
 
 
 def exercise(n):
-    return [markdown(f"### 练习 {n}：题目\n\n```python\n# 不是标题\n```\n\n<details>提示</details>"),
+    task = {1: "热身。", 2: "写 answer_2。", 3: "开放题。"}[n]
+    return [markdown(f"### 练习 {n}：题目\n\n{task}\n\n```python\n# 不是标题\n```\n\n"),
             code(f"def answer_{n}(x):\n    raise NotImplementedError", "exercise"),
-            code(f"grade(check_{n}, answer_{n})", "exercise-check", text=f"练习 {n}：还没通过——还没写\n"),
-            code(f"grade(check_{n}, solution_{n})", "solution", "hide-cell", text=f"练习 {n}：通过\n", hidden=True)]
+            code(f"grade(check_{n}, answer_{n})", "exercise-check", "nbval-check-output", 
+                 text=f"练习 {n}：还没通过——还没写\n"),
+            markdown("<details>提示</details>"),
+            code(f"solution_{n} = 1\ngrade(check_{n}, solution_{n})", "solution", "hide-cell", "nbval-check-output",
+                 text=f"练习 {n}：通过\n", hidden=True)]
 
 
 def good():
@@ -96,6 +100,12 @@ def swap(nb):
     a.source, b.source = b.source, a.source
 
 
+def hint_first(nb):
+    hint = find(nb, "<details>")
+    nb.cells.remove(hint)
+    nb.cells.insert(nb.cells.index(find(nb, "grade(check_1, answer_1)")), hint)
+
+
 BAD = [
     ("anatomy", source("# 2.1 小课", "# 2.2 小课"), "# 2.1 小课"),
     ("anatomy", source("## 案例", "## 案例：衬衫"), "案例"),
@@ -139,7 +149,7 @@ BAD = [
         text="UserWarning: Glyph 27169 (\\N{CJK}) missing from font(s) DejaVu Sans."), "字体没有的字"),
     ("glyphs", lambda nb: output(nb, "print(3)").update(
         text="Font 'rm' does not have a glyph for '\\u6a21' [U+6a21]"), "字体没有的字"),
-    ("nbval", edit("print(3)", lambda cell: cell.metadata.pop("tags")), "nbval-check-output"),
+    ("nbval", lambda nb: [cell.metadata.pop("tags", 0) for cell in nb.cells], "nbval-check-output"),
     ("nbval", edit("print(3)", lambda cell: cell.update(outputs=[])), "没有存下输出"),
     ("exercises", source("### 练习 3", "### 作业 3"), "至少 3 个"),
     ("exercises", source("### 练习 3", "### 练习 4"), "至少 3 个"),
@@ -153,6 +163,13 @@ BAD = [
     ("exercises", lambda nb: output(nb, "grade(check_2, solution_2)").update(text="练习 2：还没通过——\n"), "没有通过"),
     ("exercises", edit("grade(check_2, solution_2)", lambda cell: cell.metadata.pop("jupyter")), "折叠"),
     ("exercises", edit("grade(check_2, solution_2)", lambda cell: cell.metadata["tags"].remove("hide-cell")), "折叠"),
+    ("exercises", source("热身", "第一题"), "以“热身”开头"),
+    ("exercises", source("开放题", "第三题"), "以“开放题”开头"),
+    ("exercises", lambda nb: nb.cells.append(code("print(solution_2)")), "用到答案格里的 solution_2：给它加 uses-solution"),
+    ("exercises", edit("grade(check_2, answer_2)", lambda cell: cell.metadata["tags"].pop()), "都要带 nbval-check-output"),
+    ("exercises", edit("grade(check_2, solution_2)", lambda cell: cell.metadata["tags"].remove("nbval-check-output")),
+     "都要带 nbval-check-output"),
+    ("exercises", hint_first, "依次是空格子、检查格、提示、答案"),
     ("claims", drop("claim.measure"), "没有测量"),
     ("claims", lambda nb: output(nb, "claim.measure").data[EVIDENCE_MIME].update(notebook="other"), "other 名下"),
     ("claims", lambda nb: output(nb, "claim.measure").data[EVIDENCE_MIME].update(profile="smoke"), "快速检查"),

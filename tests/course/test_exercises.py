@@ -1,5 +1,6 @@
 """Grading: what a learner reads for each kind of answer."""
 
+import numpy as np
 import pytest
 
 from aigc_lib.exercises import grade
@@ -17,6 +18,10 @@ def check_4(answer):
     assert answer
 
 
+def check_5(answer):
+    assert len(answer(2)) == 3, "应当是三个数"
+
+
 def stub(x):
     raise NotImplementedError
 
@@ -26,9 +31,12 @@ def stub(x):
     (check_12, lambda x: x, "练习 12：还没通过——2 的平方应当是 4"),
     (check_12, stub, "练习 12：还没通过——还没写"),
     (check_12, ..., "练习 12：还没通过——还没写"),
-    (check_12, lambda x: 1 / 0, "练习 12：还没通过——ZeroDivisionError: division by zero"),
-    (check_12, None, "练习 12：还没通过——TypeError: 'NoneType' object is not callable"),
-    (check_12, lambda x: {}["a\nb"], "练习 12：还没通过——KeyError: 'a\\nb'"),
+    (check_12, lambda x: None, "练习 12：还没通过——你的函数返回了 None，是不是忘了 return？2 的平方应当是 4"),
+    (check_12, None, "练习 12：还没通过——检查没法用你的答案，看看名字、参数和类型对不对：TypeError: 'NoneType' object is not"),
+    (check_12, lambda: 4, "练习 12：还没通过——检查没法用你的答案，看看名字、参数和类型对不对：TypeError: "),
+    (check_5, lambda x: 3, "练习 5：还没通过——你返回的是 int，检查用不了，看看题目要返回什么：TypeError: object of type 'int'"),
+    (check_5, lambda x: None, "练习 5：还没通过——你的函数返回了 None，是不是忘了 return？\n"),
+    (check_5, lambda x: np.zeros(2), "练习 5：还没通过——应当是三个数"),
     (check_3, 1, "练习 3：通过"),
     (check_3, 2, "练习 3：还没通过——结果和要求的不一样"),
     (check_4, 0, "练习 4：还没通过——"),
@@ -37,6 +45,15 @@ def stub(x):
 def test_grade(capsys, check, answer, said):
     assert grade(check, answer) is None
     assert capsys.readouterr().out.startswith(said)
+
+
+@pytest.mark.parametrize("answer, what", [
+    (lambda x: 1 / 0, "ZeroDivisionError: division by zero"), (lambda x: {}["a\nb"], "KeyError: 'a\\nb'"),
+])
+def test_an_error_in_the_answer_names_its_line(capsys, answer, what):
+    grade(check_12, answer)
+    line = answer.__code__.co_firstlineno
+    assert capsys.readouterr().out == f"练习 12：还没通过——你的代码在格子的第 {line} 行出错：{what}\n"
 
 
 def test_a_long_reason_stays_on_one_line(capsys):

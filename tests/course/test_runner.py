@@ -74,7 +74,7 @@ def test_all_good_is_exit_code_0_and_the_executed_notebook_is_clean(course, fast
     nb = read_notebook(course.root / "runs/smoke/seed-4/a.ipynb")
     sha = code_hash(read_notebook(course.notebooks / "a.ipynb"))
     assert nb.metadata["aigc"] == {"profile": "smoke", "seed": 4, "code_sha256": sha, "seconds": 1.5, "peak_mb": 80,
-                                   "threads": report["notebooks"][0]["threads"]}
+                                   "threads": report["notebooks"][0]["threads"], "slow_cells": {}}
     assert len(nb.cells) == 3 and evidence_of(nb)[0]["seed"] == 4
 
 

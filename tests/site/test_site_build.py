@@ -102,6 +102,13 @@ def test_solutions_are_folded(mini_site):
     assert html.index("<details") < html.index("看参考答案") < html.index("solution_1")
 
 
+def test_words_to_the_teacher_are_left_out(tmp_path):
+    words = v4.new_markdown_cell("留十分钟讨论", metadata={"tags": ["instructor"]})
+    notebook = v4.new_notebook(cells=[words, v4.new_markdown_cell("正文")])
+    builder.stage_notebook(notebook, "a", tmp_path)
+    assert [cell.source for cell in notebook.cells] == ["正文"]
+
+
 def test_the_download_is_the_real_notebook(mini_root, mini_site):
     real = mini_root / "notebooks" / "ch01_tiny.ipynb"
     assert (mini_site / "_sources" / "chapters" / real.name).read_bytes() == real.read_bytes()
