@@ -85,7 +85,8 @@ def test_the_vae_draws_what_pytorch_draws(browser, demo_site):
         grid = torch.cartesian_prod(-middles, middles).flip(1)  # rows from the top
         tiles = vae.decode(grid).view(15, 15, 28, 28).permute(0, 2, 1, 3)
         assert apart(values(page, "#demo-vae .map"), tiles) < CLOSE
-        page.locator("#demo-vae .map").click(position={"x": 105, "y": 105})
+        side = page.locator("#demo-vae .map").bounding_box()["width"]
+        page.locator("#demo-vae .map").click(position={"x": side / 4, "y": side / 4})
         page.locator("#demo-vae .point", has_text="z =（−1.25，1.25）").wait_for()
         page.locator("#demo-vae .draw").click()
         page.locator("#demo-vae .point", has_not_text="z =（−1.25，1.25）").wait_for()
@@ -131,7 +132,7 @@ def test_a_caption_is_painted_as_pytorch_paints_it(browser, demo_site):
         shown, first = values(page, "#demo-caption .picture"), noise(page, 5, 1, 3, 28, 28)
         for said, near in ((text, True), ("左上角有一只红色的大运动鞋", False)):
             tokens = demo_models.tokenizer().encode(said, demo_models.longest())[None]
-            *_, painted = model.trajectory(1, 10, tokens, 4.0, start=first)
+            *_, painted = model.trajectory(1, 10, tokens, 3.0, start=first)
             assert apart(shown, painted) < CLOSE if near else apart(shown, painted) > FAR
         assert text in box.locator(".picture").get_attribute("aria-label")
     assert troubles == []
@@ -152,7 +153,7 @@ def test_a_caption_is_refused_in_the_words_of_the_library(browser, demo_site, te
 def test_the_weight_is_what_is_transferred(browser, demo_site):
     with opened(browser, demo_site) as (page, troubles):
         requests = []
-        page.on("requestfinished", requests.append)
+        page.on("requestfinished", lambda request: requests.append(request))
         for name in ("vae", "caption", "diffusion"):
             said = page.locator(f"#demo-{name} .weight").inner_text()
             promised = int(re.search(r"（([\d,]+) 字节）", said).group(1).replace(",", ""))
