@@ -112,22 +112,30 @@ def _inputs(channels: int, cond: Tensor) -> dict[str, Tensor]:
     return {"x": torch.zeros(1, channels, 28, 28), "t": torch.ones(1), "cond": cond, "guidance": torch.ones(1)}
 
 
+def _guided(model: Diffusion) -> Guided:
+    return Guided(model.network)
+
+
+def _caption_settings() -> dict:
+    characters = "".join(tokenizer().characters[len(SPECIAL):])
+    return {"words": WORDS, "characters": characters, "first": len(SPECIAL), "length": longest()}
+
+
 RECIPES = {
     "vae": Recipe(
-        "ch02_1_autoencoder", build_vae, lambda: load_fashion_mnist("train")[:1],
-        {"steps": 2500, "batch_size": 128, "lr": 3e-3, "ema": 0.998},
-        lambda vae: vae.decoder, lambda: {"z": torch.zeros(2, 2)}, True, dict),
+        notebook="ch02_1_autoencoder", build=build_vae, data=lambda: load_fashion_mnist("train")[:1],
+        options={"steps": 2500, "batch_size": 128, "lr": 3e-3, "ema": 0.998},
+        graph=lambda vae: vae.decoder, inputs=lambda: {"z": torch.zeros(2, 2)}, batch=True, settings=dict),
     "diffusion": Recipe(
-        "ch02_3_diffusion", build_diffusion, lambda: load_fashion_mnist("train"),
-        {"steps": 2000, "batch_size": 64, "lr": 6e-3, "ema": 0.998},
-        lambda model: Guided(model.network), lambda: _inputs(1, torch.zeros(1, dtype=torch.int64)), False,
-        lambda: {"classes": FASHION_CLASSES}),
+        notebook="ch02_3_diffusion", build=build_diffusion, data=lambda: load_fashion_mnist("train"),
+        options={"steps": 2000, "batch_size": 64, "lr": 6e-3, "ema": 0.998},
+        graph=_guided, inputs=lambda: _inputs(1, torch.zeros(1, dtype=torch.int64)), batch=False,
+        settings=lambda: {"classes": FASHION_CLASSES}),
     "caption": Recipe(
-        "ch02_4_text_to_image", build_caption, scene_data,
-        {"steps": 2000, "batch_size": 64, "lr": 8e-3, "ema": 0.998},
-        lambda model: Guided(model.network), lambda: _inputs(3, tokenizer().encode(captions()[0], longest())[None]),
-        False, lambda: {"words": WORDS, "characters": "".join(tokenizer().characters[len(SPECIAL):]),
-                        "first": len(SPECIAL), "length": longest()}),
+        notebook="ch02_4_text_to_image", build=build_caption, data=scene_data,
+        options={"steps": 2000, "batch_size": 64, "lr": 8e-3, "ema": 0.998},
+        graph=_guided, inputs=lambda: _inputs(3, tokenizer().encode(captions()[0], longest())[None]), batch=False,
+        settings=_caption_settings),
 }
 
 

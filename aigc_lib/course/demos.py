@@ -56,13 +56,11 @@ def runtime() -> Path:
     """
     home = Path(platformdirs.user_cache_dir("aigc", appauthor=False)) / PACKAGE
     if not all((home / name).exists() for name in RUNTIME):
-        home.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=home.parent) as work:
-            files = Path(work) / "files"
-            files.mkdir()
-            _unpack(_pack(Path(work)), files)
-            shutil.rmtree(home, ignore_errors=True)
-            files.replace(home)
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=home) as work:
+            _unpack(_pack(Path(work)), Path(work))
+            for name in RUNTIME:  # two builds at once may both come here
+                (Path(work) / name).replace(home / name)
     return home
 
 

@@ -1,5 +1,6 @@
 """The demos' files: ONNX against PyTorch, the record, and a site that has to do without."""
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -9,8 +10,10 @@ import tarfile
 import pytest
 import site_miniature as miniature
 import torch
+from click.testing import CliRunner
 
 from aigc_lib.course import demo_models, demos
+from aigc_lib.course.cli import main
 
 reference = pytest.importorskip("onnx.reference", reason="onnx is not installed (extra: dev)")
 MODELS = list(demo_models.RECIPES)
@@ -40,10 +43,8 @@ def test_the_onnx_file_says_what_pytorch_says(name):
     assert (onnx_says - torch_says).abs().max() > 1e-2  # another question has another answer
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["diffusion", "caption"])
 def test_guidance_is_that_of_the_library(name):
-    if name == "vae":
-        return
     model, inputs = demo_models.load(name), demo_models.RECIPES[name].inputs()
     x, t, cond = torch.randn(inputs["x"].shape, generator=torch.Generator().manual_seed(0)), torch.tensor([0.7]), inputs["cond"]
     with torch.no_grad():
@@ -76,6 +77,18 @@ def test_writing_a_model_rounds_it_and_reads_back(monkeypatch, tmp_path):
     with torch.no_grad():
         assert torch.equal(model.decode(z), again.decode(z))
     assert torch.equal(before.half().float(), again.decoder[0][0].weight)
+
+
+def test_the_command_trains_and_writes(monkeypatch, tmp_path):
+    monkeypatch.setattr(demo_models.paths, "BOOK", tmp_path)
+    (tmp_path / "demos").mkdir()
+    recipe = demo_models.RECIPES["vae"]
+    small = dataclasses.replace(recipe, options=recipe.options | {"steps": 2})
+    monkeypatch.setitem(demo_models.RECIPES, "vae", small)
+    assert CliRunner().invoke(main, ["demos", "vae"]).exit_code == 0
+    assert json.loads((tmp_path / "demos" / "models.json").read_text("utf-8"))["vae"]["training"]["steps"] == 2
+    refused = CliRunner().invoke(main, ["demos", "vea"])
+    assert refused.exit_code == 1 and "没有叫 vea 的演示" in refused.output
 
 
 @pytest.fixture

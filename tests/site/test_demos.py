@@ -152,6 +152,8 @@ def test_a_caption_is_refused_in_the_words_of_the_library(browser, demo_site, te
 
 def test_the_weight_is_what_is_transferred(browser, demo_site):
     with opened(browser, demo_site) as (page, troubles):
+        loaded = page.evaluate("performance.getEntriesByType('resource').map((entry) => entry.name)")
+        assert not any(re.search(r"\.(onnx|bin)$|/ort\.js$", address) for address in loaded) and len(loaded) > 3
         requests = []
         page.on("requestfinished", lambda request: requests.append(request))
         for name in ("vae", "caption", "diffusion"):

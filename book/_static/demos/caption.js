@@ -1,14 +1,19 @@
 "use strict";
 
 // A short caption in Chinese, and the scene that the diffusion model paints for it.
-// The scene that a text names, or a complaint with the words that are known: understand() of aigc_lib/scenes.py.
-function captionComplaint(text, { words, characters }) {
-  const known = Object.entries(words).map(([name, list]) => `${name}：${list.join("、")}`).join("；");
+function captionWords({ words }) {
+  return `认识的词有：${Object.entries(words).map(([name, list]) => `${name}：${list.join("、")}`).join("；")}。`;
+}
+
+// A complaint about a text that does not name one scene, with the words that are known; empty if it does.
+// It says what understand() of aigc_lib/scenes.py says.
+function captionComplaint(text, settings) {
+  const { words, characters } = settings;
   const strange = [...new Set(text)].filter((character) => !characters.includes(character)).join("");
-  if (strange) return `不认识“${strange}”。认识的词有：${known}。`;
+  if (strange) return `不认识“${strange}”。${captionWords(settings)}`;
   for (const [name, list] of Object.entries(words)) {
     const hits = list.filter((word) => text.includes(word)).length;
-    if (hits !== 1) return `${name}要说一个，这里说了 ${hits} 个。认识的词有：${known}。`;
+    if (hits !== 1) return `${name}要说一个，这里说了 ${hits} 个。${captionWords(settings)}`;
   }
   return "";
 }
@@ -58,6 +63,7 @@ demo("caption", async (stage, run, settings) => {
       paint();
     });
   }
+  find(".words").textContent = captionWords(settings);
   guidance.addEventListener("input", () => (guidance.nextElementSibling.textContent = guidance.value));
   await paint();
 });
