@@ -128,7 +128,7 @@ RECIPES = {
         graph=lambda vae: vae.decoder, inputs=lambda: {"z": torch.zeros(2, 2)}, batch=True, settings=dict),
     "diffusion": Recipe(
         notebook="ch02_3_diffusion", build=build_diffusion, data=lambda: load_fashion_mnist("train"),
-        options={"steps": 2000, "batch_size": 64, "lr": 6e-3, "ema": 0.998},
+        options={"steps": 5000, "batch_size": 64, "lr": 6e-3, "ema": 0.998},
         graph=_guided, inputs=lambda: _inputs(1, torch.zeros(1, dtype=torch.int64)), batch=False,
         settings=lambda: {"classes": FASHION_CLASSES}),
     "caption": Recipe(

@@ -22,7 +22,7 @@ BOX = """<div class="demo" id="demo-{name}" data-runtime="{runtime}" data-model=
 <p class="status" role="status"></p>
 <noscript><p>演示要用到 JavaScript。</p></noscript>
 <script type="application/json" class="settings">{settings}</script>
-<div class="stage" hidden>
+<div class="stage" tabindex="-1" hidden>
 {content}
 </div>
 </div>

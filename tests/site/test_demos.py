@@ -177,14 +177,15 @@ def test_demos_fit_a_phone(browser, demo_site):
     assert troubles == []
 
 
-def test_a_missing_file_is_reported_and_can_be_tried_again(browser, demo_site, tmp_path):
+@pytest.mark.parametrize("file", ["vae.onnx", "ort-wasm.bin"])
+def test_a_missing_file_is_reported_and_can_be_tried_again(browser, demo_site, tmp_path, file):
     site = shutil.copytree(demo_site, tmp_path / "site")
-    (site / "demos" / "vae.onnx").rename(site / "away")
+    (site / "demos" / file).rename(site / "away")
     with opened(browser, site) as (page, troubles):
         page.locator("#demo-vae .load").click()
-        page.locator("#demo-vae .status", has_text="取不到 demos/vae.onnx：服务器说 404。").wait_for()
+        page.locator("#demo-vae .status", has_text=f"取不到 demos/{file}：服务器说 404。").wait_for()
         assert any("404" in trouble for trouble in troubles)
-        (site / "away").rename(site / "demos" / "vae.onnx")
+        (site / "away").rename(site / "demos" / file)
         start(page, "vae")
 
 

@@ -28,7 +28,6 @@ async function fetchBytes(address, progress) {
   return new Blob(parts);
 }
 
-// A module that came as bytes cannot be imported; so this one file is fetched by import(), without progress.
 async function loadRuntime(progress) {
   if (typeof WebAssembly !== "object" || typeof DecompressionStream !== "function")
     throw new DemoError("这个浏览器太旧，跑不了模型（缺 WebAssembly 或 DecompressionStream）。请换一个 2023 年以后的浏览器。");
@@ -36,7 +35,7 @@ async function loadRuntime(progress) {
   const unpacked = packed.stream().pipeThrough(new DecompressionStream("gzip"));
   const address = new URL("demos/ort.js", document.baseURI);
   const ort = await import(address).catch(() => {
-    throw new DemoError("取不到 demos/ort.js。");
+    throw new DemoError("取不到 demos/ort.js。请刷新这一页再试。"); // browsers remember a module that failed
   });
   ort.env.wasm.numThreads = 1; // several threads need headers that a plain server does not send
   ort.env.wasm.wasmBinary = await new Response(unpacked).arrayBuffer();
@@ -64,10 +63,10 @@ async function loadDemo(box, name) {
     const session = await ort.InferenceSession.create(model, { executionProviders: ["wasm"] });
     stage.hidden = false;
     await demoStarts[name](stage, runner(ort, session), JSON.parse(find(".settings").textContent));
-    button.hidden = true;
+    button.hidden = find(".weight").hidden = true;
     status.textContent = "";
-    find(".weight").hidden = true;
     box.dataset.ready = "";
+    stage.focus({ preventScroll: true }); // the button that had the focus is gone
   } catch (error) {
     stage.hidden = true;
     button.disabled = false;
@@ -134,6 +133,12 @@ function newest(work) {
       running = false;
     }
   };
+}
+
+// Wraps an async function so that each call waits for those before it.
+function inTurn(work) {
+  let last = Promise.resolve();
+  return (...values) => (last = last.catch(() => {}).then(() => work(...values)));
 }
 
 document.addEventListener("DOMContentLoaded", () => {

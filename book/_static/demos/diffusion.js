@@ -55,7 +55,7 @@ demo("diffusion", async (stage, run, settings) => {
     find(".step").textContent = `第 ${at} 步，共 ${STEPS} 步，t = ${time(at).toFixed(2)}`;
   }
 
-  const act = newest(async (action) => {
+  const act = inTurn(async (action) => {
     if (action === "restart") {
       states = [await look(demoNoise(Number(seed.value), 784), 0)];
       await go(0);
