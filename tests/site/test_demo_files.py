@@ -8,6 +8,7 @@ import sys
 import tarfile
 
 import pytest
+import site_links as links
 import site_miniature as miniature
 import torch
 from click.testing import CliRunner
@@ -112,6 +113,16 @@ def test_a_site_without_npm_goes_without_demos(empty_cache, monkeypatch, tmp_pat
     (tmp_path / "extra" / "demos").mkdir(parents=True)
     assert "没有找到 npm" in demos.stage_demos(tmp_path / "extra")
     assert list((tmp_path / "extra").iterdir()) == []
+
+
+def test_the_page_and_the_builder_say_that_there_are_no_demos(empty_cache, monkeypatch, tmp_path):
+    monkeypatch.setattr(demos.shutil, "which", lambda _: None)
+    said = []
+    site = miniature.build_at(miniature.write_course(tmp_path / "course"), say=said.append)
+    assert len(said) == 1 and "没有带现场演示" in said[0] and not (site / "demos").exists()
+    page = (site / "demos.html").read_text("utf-8")
+    assert page.count("这份网站没有带演示") == len(MODELS) and 'class="demo"' not in page
+    assert links.broken_links(site) == []
 
 
 def test_an_npm_that_fails_is_reported(empty_cache, monkeypatch, tmp_path):
