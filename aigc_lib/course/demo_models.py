@@ -133,7 +133,7 @@ RECIPES = {
         settings=lambda: {"classes": FASHION_CLASSES}),
     "caption": Recipe(
         notebook="ch02_4_text_to_image", build=build_caption, data=scene_data,
-        options={"steps": 2000, "batch_size": 64, "lr": 8e-3, "ema": 0.998},
+        options={"steps": 5000, "batch_size": 64, "lr": 8e-3, "ema": 0.998},
         graph=_guided, inputs=lambda: _inputs(3, tokenizer().encode(captions()[0], longest())[None]), batch=False,
         settings=_caption_settings),
 }
