@@ -12,7 +12,7 @@ project = "AIGC 课程"
 author = ""
 language = "zh_CN"
 
-extensions = ["myst_nb", "scoreboard"]
+extensions = ["myst_nb", "demos", "scoreboard"]
 templates_path = ["_templates"]
 # Without these, the build reads its own output.
 exclude_patterns = ["_build", "jupyter_execute", "README.md"]
@@ -32,6 +32,7 @@ html_title = "AIGC 课程"
 html_favicon = "_static/favicon.svg"
 html_context = {"default_mode": "auto"}
 html_static_path = ["_static", str(FONT_FILE.parent)]
+html_extra_path = ["chapters/extra"]  # what the demos load
 html_css_files = ["course.css"]
 html_js_files = [("course.js", {"defer": "defer"})]
 html_permalinks_icon = "#"

@@ -152,7 +152,19 @@ def site() -> None:
     """生成网站。"""
     from aigc_lib.course.site import build
 
-    click.echo(f"网站在 {build()}")
+    click.echo(f"网站在 {build(say=click.echo)}")
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[模型]...")
+def demos(names: tuple[str, ...]) -> None:
+    """训练网站演示用的小模型，写进 book/demos/；默认三个都做。"""
+    from aigc_lib.course.demo_models import RECIPES, make
+
+    for name in names or RECIPES:
+        if name not in RECIPES:
+            raise CourseError(f"没有叫 {name} 的演示，只有 {'、'.join(RECIPES)}。")
+        make(name, click.echo)
 
 
 @main.command()

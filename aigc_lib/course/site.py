@@ -9,13 +9,14 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
 
 from aigc_lib import paths
+from aigc_lib.course.demos import stage_demos
 from aigc_lib.course.manifest import Chapter, CourseError, load_manifest
 from aigc_lib.course.search_index import write_index
 
@@ -27,11 +28,11 @@ ERRATUM = re.compile(r"^> \*\*勘误\*\*：?((?:.*(?:\n>.*)*))", re.MULTILINE)
 MARKDOWN_PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+!|<>&$~^])")
 
 
-def build(output: Path | None = None) -> Path:
+def build(output: Path | None = None, say: Callable[[str], None] = print) -> Path:
     """Build the site and return the path of its ``index.html``.
 
     The site appears under ``output`` (default ``book/_build/html``) only when it is complete;
-    an older site there is replaced.
+    an older site there is replaced. ``say`` is told when the site has to do without the live demos.
 
     Raises:
         CourseError: the manifest is wrong, a notebook it names or a package is missing, Sphinx
@@ -41,6 +42,9 @@ def build(output: Path | None = None) -> Path:
     check_ready(output)
     chapters = load_manifest()
     stage(chapters, paths.BOOK / "chapters")
+    trouble = stage_demos(paths.BOOK / "chapters" / "extra")
+    if trouble:
+        say(f"网站没有带现场演示：{trouble}")
     work = paths.BOOK / "_build" / "work"
     shutil.rmtree(work, ignore_errors=True)
     run_sphinx(paths.BOOK, work)

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
@@ -136,9 +137,9 @@ def copy_book(root: Path) -> None:
     shutil.copytree(REPOSITORY / "book", root / "book", ignore=ignore)
 
 
-def build_at(root: Path) -> Path:
+def build_at(root: Path, say: Callable[[str], None] = print) -> Path:
     """Build the course under ``root`` in this process; returns the folder of the site."""
     with pytest.MonkeyPatch.context() as patch:
         for name, folder in (("ROOT", "."), ("NOTEBOOKS", "notebooks"), ("BOOK", "book"), ("DATA", "data")):
             patch.setattr(paths, name, root / folder)
-        return builder.build().parent
+        return builder.build(say=say).parent
