@@ -1,4 +1,4 @@
-"""The ``scoreboard`` directive: evidence.json as one table, or as a line of counts."""
+"""The ``scoreboard`` directive: evidence.json as one table, as a line of counts, or counted by family."""
 
 import json
 import math
@@ -18,6 +18,7 @@ VERDICTS = {"支持": ("support", "✓"), "不支持": ("reject", "✗"), "证�
 EMPTY = "<p>还没有测量记录。跑一遍 <code>aigc evidence run</code>，这里就会有结果。</p>"
 FAMILIES = ("自动编码器", "GAN", "扩散模型")  # a chapter on one of them, or on a case of it, has its name in the title
 SEVERAL = "几种一起"
+CASES = "第二部分"  # how the parts of the manifest with the fifteen cases begin
 HEADINGS = (("断言", "section"), ("结论", "verdict"), ("差值与 95 % 区间", "effect"), ("次数", "n"))
 
 
@@ -150,10 +151,23 @@ def render_summary(rows: list[dict]) -> str:
     return f'<p class="filters">目前测了 {len(rows)} 条断言： {" ".join(links)}</p>'
 
 
-class Scoreboard(SphinxDirective):
-    """``{scoreboard}``: the whole table; with ``:summary:`` only the counts."""
+def render_tally(rows: list[dict], kinds: dict[str, tuple[str, str]]) -> str:
+    """The verdicts on the cases, counted for each family that the document chose."""
+    counts: dict[str, Counter] = {}
+    for row in rows:
+        part, family = kinds.get(row["notebook"], ("", SEVERAL))
+        if part.startswith(CASES):
+            counts.setdefault(family, Counter())[row["verdict"]] += 1
+    heads = "".join(f'<th scope="col">{badge(name)}</th>' for name in VERDICTS)
+    body = "\n".join(f'<tr><th scope="row">{family}</th>' + "".join(f"<td>{counts[family][name]}</td>" for name in VERDICTS) + "</tr>"
+                     for family in FAMILIES if family in counts)
+    return f'<table><thead><tr><th scope="col">案例用的模型</th>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody></table>'
 
-    option_spec: ClassVar = {"summary": directives.flag}
+
+class Scoreboard(SphinxDirective):
+    """``{scoreboard}``: the whole table; with ``:summary:`` only the counts, with ``:tally:`` those of the cases by family."""
+
+    option_spec: ClassVar = {"summary": directives.flag, "tally": directives.flag}
 
     def run(self) -> list[nodes.Node]:
         """Read the ledger beside conf.py and render it as HTML."""
@@ -164,6 +178,8 @@ class Scoreboard(SphinxDirective):
             html = EMPTY
         elif "summary" in self.options:
             html = render_summary(rows)
+        elif "tally" in self.options:
+            html = render_tally(rows, kinds)
         else:
             html = render_table(rows, set(self.env.found_docs), kinds)
         return [nodes.raw("", html, format="html")]

@@ -1,6 +1,7 @@
 """The built site as files: what is on the pages, which links hold, what a bad course does."""
 
 import json
+import re
 import shutil
 import sys
 
@@ -193,3 +194,31 @@ def test_the_ledger_of_the_repository_can_be_shown(scoreboard):
     for row in rows:
         assert row["id"] in scoreboard.render_row(row, set(), {})
     assert json.dumps(rows)
+
+
+def stale_quotes(text: str, rows: list[dict]) -> list[str]:
+    """Claims that an essay quotes as `id` verdict, though the ledger does not hold them so."""
+    verdicts = {row["id"]: row["verdict"] for row in rows}
+    quotes = re.findall(r"`(ch[\w.]+)` (支持|不支持|证据不足)", text)
+    assert len(quotes) == len(re.findall(r"`ch[\w.]+`", text)), "each quoted claim is followed by its verdict"
+    return [f"{name} {verdict}" for name, verdict in quotes if verdicts.get(name) != verdict]
+
+
+def test_the_essay_says_what_the_ledger_says():
+    book = miniature.REPOSITORY / "book"
+    assert stale_quotes((book / "essay.md").read_text("utf-8"), json.loads((book / "evidence.json").read_text("utf-8"))) == []
+
+
+def test_a_stale_quote_is_found():
+    rows = [miniature.ledger_row("甲", "1", -0.3, 0.1, "支持", id="ch01.a")]
+    assert stale_quotes("画得像（`ch01.a` 支持）", rows) == []
+    assert stale_quotes("画不像（`ch01.a` 不支持），也不快（`ch01.b` 支持）", rows) == ["ch01.a 不支持", "ch01.b 支持"]
+    with pytest.raises(AssertionError, match="verdict"):
+        stale_quotes("（`ch01.a`）", rows)
+
+
+def test_the_tally_counts_cases_only(scoreboard):
+    kinds = {"ch01_tiny": ("第一部分 基础", "GAN"), "ch02_small": ("第二部分 应用", "GAN")}
+    html = scoreboard.render_tally(miniature.ledger(), kinds)
+    assert '<tr><th scope="row">GAN</th><td>0</td><td>1</td><td>1</td></tr>' in html
+    assert html.count('scope="row"') == 1
