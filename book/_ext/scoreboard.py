@@ -185,7 +185,19 @@ class Scoreboard(SphinxDirective):
         return [nodes.raw("", html, format="html")]
 
 
+def link_claims(app, doctree: nodes.document) -> None:
+    """Make a link of every `id` of the ledger that a page quotes: to its row of the scoreboard."""
+    rows = {row["id"] for row in read_ledger(Path(app.srcdir) / "evidence.json")}
+    page = Path(app.env.docname)
+    up = "../" * (len(page.parts) - 1)
+    for literal in list(doctree.findall(nodes.literal)):
+        if literal.astext() in rows:
+            link = nodes.reference("", "", literal.deepcopy(), refuri=f"{up}scoreboard.html#{literal.astext()}")
+            literal.replace_self(link)
+
+
 def setup(app) -> dict:
-    """Register the directive."""
+    """Register the directive and the links."""
     app.add_directive("scoreboard", Scoreboard)
+    app.connect("doctree-read", link_claims)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -85,7 +85,7 @@ def chapter_one() -> list[nbformat.NotebookNode]:
         text("### 练习 1\n\n写一个函数。"),
         code("def answer_1(x):\n    ...", tags=("exercise",)),
         code("def solution_1(x):\n    return 2 * x", [v4.new_output("stream", name="stdout", text="练习 1：通过\n")], ("solution", "hide-cell")),
-        text("## 断言核查\n\n> **勘误**：文档说一加一等于三。\n>\n> 应当等于二，见 [2.1](ch02_small.ipynb)。\n\n框外的话。"),
+        text("## 断言核查\n\n> **勘误**：文档说一加一等于三。\n>\n> 应当等于二，见 [2.1](ch02_small.ipynb)。\n\n框外的话：`ch01.甲：`，`ch77.none`。"),
         code("claim.measure(model=1.0, baseline=2.0)", [evidence_output()]),
     ]
 

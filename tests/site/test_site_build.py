@@ -209,6 +209,11 @@ def test_the_essay_says_what_the_ledger_says():
     assert stale_quotes((book / "essay.md").read_text("utf-8"), json.loads((book / "evidence.json").read_text("utf-8"))) == []
 
 
+def test_a_quoted_claim_is_a_link_to_its_row(mini_site):
+    assert 'href="../scoreboard.html#ch01.甲："><code' in chapter(mini_site)
+    assert 'href="../scoreboard.html#ch77' not in chapter(mini_site)
+
+
 def test_a_stale_quote_is_found():
     rows = [miniature.ledger_row("甲", "1", -0.3, 0.1, "支持", id="ch01.a")]
     assert stale_quotes("画得像（`ch01.a` 支持）", rows) == []
