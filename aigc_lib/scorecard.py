@@ -121,7 +121,7 @@ class PatternScorecards:
     def __init__(self, table: pd.DataFrame, event: np.ndarray, numbers: Collection[str], knots: int, strength: float,
                  draws: int = 0, seed: int = 0):
         self.table, self.event, self.numbers, self.setting = table, event, numbers, (knots, strength)
-        self.draws, self.seed, self.learnt = draws, seed, {}
+        self.draws, self.seed, self.learnt, self.unseen = draws, seed, {}, {}
 
     def card(self, names: tuple[str, ...]) -> tuple[TableCoder, Scorecard]:
         """What was learnt from these columns alone."""
@@ -143,10 +143,13 @@ class PatternScorecards:
 
     def held_out(self, names: tuple[str, ...], folds: int = 5) -> np.ndarray:
         """The chance, (N,), of each row that was learnt from, by a card of these columns that had not seen it."""
-        x, said = self.card(names)[0].encode(self.table), np.empty(len(self.event))
-        for seen, rest in StratifiedKFold(folds, shuffle=True, random_state=self.seed).split(x, self.event):
-            said[rest] = Scorecard(self.card(names)[0], *self.setting).fit(x[seen], self.event[seen]).predict(x[rest])
-        return said
+        if (names, folds) not in self.unseen:
+            coder, said = self.card(names)[0], np.empty(len(self.event))
+            x = coder.encode(self.table)
+            for seen, rest in StratifiedKFold(folds, shuffle=True, random_state=self.seed).split(x, self.event):
+                said[rest] = Scorecard(coder, *self.setting).fit(x[seen], self.event[seen]).predict(x[rest])
+            self.unseen[names, folds] = said
+        return self.unseen[names, folds]
 
 
 def platt(chance: np.ndarray, event: np.ndarray) -> tuple[float, float]:

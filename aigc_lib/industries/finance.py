@@ -11,9 +11,8 @@ import pandas as pd
 import torch
 
 from aigc_lib.autoencoder import TableAutoencoder
-from aigc_lib.industries.reports import Number, Report, Sentence, untraced
+from aigc_lib.industries.reports import Number, Report, Sentence, alike, speaker, untraced
 from aigc_lib.loans import Loans
-from aigc_lib.metrics import wilson
 from aigc_lib.scorecard import Scorecard
 from aigc_lib.tables import Column, TableCoder
 
@@ -50,12 +49,9 @@ class Assessor:
         x = self.coder.encode(row)
         chance = self.scorecard.predict(x)[0]
         low, high = np.quantile(self.scorecard.resampled(x)[:, 0], [0.025, 0.975])
-        similar = np.argsort(np.abs(self.valid_chance - chance), kind="stable")[:SIMILAR]
-        hits = self.default[similar].sum()
-        band = wilson(hits, len(similar))
-        return {"评分卡.概率": chance, "重抽样.下限": low, "重抽样.上限": high, "验证集.相近人数": len(similar),
-                "验证集.其中违约": hits, "验证集.违约率下限": band[0], "验证集.违约率上限": band[1],
-                **self._columns(row, x)}
+        band = zip(("相近人数", "其中违约", "违约率下限", "违约率上限"), alike(chance, self.valid_chance, self.default, SIMILAR))
+        return {"评分卡.概率": chance, "重抽样.下限": low, "重抽样.上限": high,
+                **{f"验证集.{what}": value for what, value in band}, **self._columns(row, x)}
 
     def _columns(self, row: pd.DataFrame, x: torch.Tensor) -> dict[str, float]:
         points, surprise = self.scorecard.points(x)[0], self.autoencoder.surprises(x)[0].numpy()
@@ -83,10 +79,7 @@ class Assessor:
     def report(self, row: pd.DataFrame) -> Report:
         """The report on one applicant."""
         facts = self.facts(row)
-
-        def say(template: str, *sources: str) -> Sentence:
-            return Sentence(template, tuple(Number(_printed(s, facts[s]), facts[s], s) for s in sources))
-
+        say = speaker(facts, _printed)
         chance = say("违约的可能：{}%。换一批同样多的人来学，大多落在 {}% 到 {}%。", "评分卡.概率", "重抽样.下限", "重抽样.上限")
         band = say("像他这样的人：验证集里评得最相近的 {} 人，后来违约 {} 人；真实的比例大约在 {}% 到 {}%。", "验证集.相近人数",
                    "验证集.其中违约", "验证集.违约率下限", "验证集.违约率上限")

@@ -11,8 +11,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from aigc_lib.autoencoder import TableAutoencoder
-from aigc_lib.industries.reports import Number, Report, Sentence, untraced
-from aigc_lib.metrics import wilson
+from aigc_lib.industries.reports import Number, Report, Sentence, alike, speaker, untraced
 from aigc_lib.patients import HEART_CATEGORIES, HEART_NUMBERS, Patients, check_patients
 from aigc_lib.scorecard import PatternScorecards, local_shift, recalibrated
 from aigc_lib.tables import TableCoder
@@ -53,7 +52,6 @@ class HeartAssessor:
         self.shifts = np.array([local_shift(chance[rows], local.disease[rows]) for rows in draws])
         self.whole = tuple(c.name for c in coder.columns)
         self.local_surprise = autoencoder.surprises(coder.encode(local.table)).numpy()
-        self.held_out: dict[tuple[str, ...], np.ndarray] = {}
 
     def facts(self, row: pd.DataFrame) -> dict[str, float]:
         """Every number that a report on this one patient may use. Raises ``ValueError`` for what ``check_patients`` or
@@ -77,16 +75,11 @@ class HeartAssessor:
 
     def _evidence(self, names: tuple[str, ...], chance: float) -> dict[str, float]:
         """How good these columns are where they were learnt, who was alike there, and who the local patients are."""
-        for key in (names, self.whole):
-            if key not in self.held_out:
-                self.held_out[key] = self.cards.held_out(key)
-        said, event = self.held_out[names], self.cards.event
-        similar = np.argsort(np.abs(said - chance), kind="stable")[:SIMILAR]
-        hits = event[similar].sum()
-        low, high = wilson(hits, len(similar))
-        return {"学的医院.人数": len(event), "学的医院.相近人数": len(similar), "学的医院.其中有病": hits,
-                "学的医院.有病率下限": low, "学的医院.有病率上限": high, "学的医院.这几项的AUC": roc_auc_score(event, said),
-                "学的医院.全部项的AUC": roc_auc_score(event, self.held_out[self.whole]),
+        said, event = self.cards.held_out(names), self.cards.event
+        band = zip(("相近人数", "其中有病", "有病率下限", "有病率上限"), alike(chance, said, event, SIMILAR))
+        return {"学的医院.人数": len(event), **{f"学的医院.{what}": value for what, value in band},
+                "学的医院.这几项的AUC": roc_auc_score(event, said),
+                "学的医院.全部项的AUC": roc_auc_score(event, self.cards.held_out(self.whole)),
                 "本院.人数": len(self.local.disease), "本院.有病": self.local.disease.sum()}
 
     def _unusual_share(self, row: pd.DataFrame) -> dict[str, float]:
@@ -101,10 +94,7 @@ class HeartAssessor:
     def report(self, row: pd.DataFrame) -> Report:
         """The report on one patient."""
         facts = self.facts(row)
-
-        def say(template: str, *sources: str) -> Sentence:
-            return Sentence(template, tuple(Number(printed(s, facts[s]), facts[s], s) for s in sources))
-
+        say = speaker(facts, printed)
         return Report([
             Sentence(TITLE),
             say("造影会看到血管窄了一半以上的可能：{}%。换一批病人来学、来校准，大多落在 {}% 到 {}%。",

@@ -5,6 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from aigc_lib.metrics import wilson
+
+Printer = Callable[[str, float], str]  # (source, value) -> text
+
 
 class Number(NamedTuple):
     """A number of a report: as printed, its value before rounding, and its source, a key of the facts."""
@@ -38,7 +42,22 @@ class Report(NamedTuple):
         return [number for sentence in self.sentences for number in sentence.numbers]
 
 
-def untraced(report: Report, facts: Mapping[str, float], printed: Callable[[str, float], str]) -> list[Number]:
-    """The numbers of a report that the facts, computed again, do not give. printed: (source, value) -> text."""
+def speaker(facts: Mapping[str, float], printed: Printer) -> Callable[..., Sentence]:
+    """``say(template, *sources)``: a sentence that states the facts under these sources."""
+    def say(template: str, *sources: str) -> Sentence:
+        return Sentence(template, tuple(Number(printed(s, facts[s]), facts[s], s) for s in sources))
+
+    return say
+
+
+def alike(chance: float, chances: np.ndarray, events: np.ndarray, most: int) -> tuple[int, int, float, float]:
+    """Of the ``most`` people (N,) whose chances are nearest: how many, how many events, the share's 95 % interval."""
+    nearest = np.argsort(np.abs(chances - chance), kind="stable")[:most]
+    hits = events[nearest].sum()
+    return len(nearest), hits, *wilson(hits, len(nearest))
+
+
+def untraced(report: Report, facts: Mapping[str, float], printed: Printer) -> list[Number]:
+    """The numbers of a report that the facts, computed again, do not give."""
     return [n for n in report.trace if n.source not in facts or not np.isclose(facts[n.source], n.value)
             or n.printed != printed(n.source, n.value)]
