@@ -5,6 +5,7 @@ import math
 import tomllib
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import ClassVar
@@ -185,15 +186,19 @@ class Scoreboard(SphinxDirective):
         return [nodes.raw("", html, format="html")]
 
 
+@cache
+def claim_ids(path: Path) -> frozenset[str]:
+    """The ids in the ledger, read once a build."""
+    return frozenset(row["id"] for row in read_ledger(path))
+
+
 def link_claims(app, doctree: nodes.document) -> None:
     """Make a link of every `id` of the ledger that a page quotes: to its row of the scoreboard."""
-    rows = {row["id"] for row in read_ledger(Path(app.srcdir) / "evidence.json")}
-    page = Path(app.env.docname)
-    up = "../" * (len(page.parts) - 1)
+    known = claim_ids(Path(app.srcdir) / "evidence.json")
+    board = app.builder.get_relative_uri(app.env.docname, "scoreboard")
     for literal in list(doctree.findall(nodes.literal)):
-        if literal.astext() in rows:
-            link = nodes.reference("", "", literal.deepcopy(), refuri=f"{up}scoreboard.html#{literal.astext()}")
-            literal.replace_self(link)
+        if literal.astext() in known:
+            literal.replace_self(nodes.reference("", "", literal.deepcopy(), refuri=f"{board}#{literal.astext()}"))
 
 
 def setup(app) -> dict:
