@@ -6,6 +6,7 @@ adding or removing one. DP-SGD needs the package opacus, which is imported only 
 """
 
 import math
+import time
 import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -114,6 +115,7 @@ def train_private(model: nn.Module, x: Tensor, steps: int, noise: float, *, batc
     optimizer = DPOptimizer(torch.optim.Adam(model.parameters(), lr=lr, betas=(0.9, 0.99)), noise_multiplier=noise,
                             max_grad_norm=clip, expected_batch_size=batch_size, generator=generator)
     average = MovingAverage(model, ema) if ema else None
+    spent, resumed = 0.0, time.perf_counter()
     try:
         for step in range(1, steps + 1):
             batch = x[torch.rand(len(x), generator=generator) < batch_size / len(x)]
@@ -125,7 +127,9 @@ def train_private(model: nn.Module, x: Tensor, steps: int, noise: float, *, batc
             optimizer.step()
             if average:
                 average.update(step)
-            yield Step(step, 0.0, {"loss": loss.item()})
+            spent += time.perf_counter() - resumed
+            yield Step(step, spent, {"loss": loss.item()})
+            resumed = time.perf_counter()
     finally:
         hooked.to_standard_module()
         if average:
