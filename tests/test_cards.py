@@ -1,7 +1,5 @@
 """Cards: they follow the model, the catalog and the measurements, and hold no figure of another origin."""
 
-import json
-
 import pytest
 import torch
 
@@ -78,12 +76,6 @@ def test_no_figure_without_origin():
     assert stray_numbers(text.replace("| 步数 | 9 |", "| 步数 | 123 |"), made) == ["123"]  # a figure of another line
     with pytest.raises(ValueError, match="written by hand"):
         card(people={"用途": "准确率 95"})
-
-
-def test_json_holds_the_same():
-    made = card()
-    assert {what: e["value"] for what, e in (((s, e["what"]), e) for s, part in json.loads(made.json()).items() if s != "title"
-                                             for e in part)} == values(made)
 
 
 def test_data_card_counts_what_was_used():

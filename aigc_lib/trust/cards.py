@@ -5,7 +5,6 @@ is for, what it must not be used for) is given as text without figures, so that 
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -46,10 +45,6 @@ class Card(NamedTuple):
             lines += ["", f"## {name}", "", "| 项目 | 内容 | 出处 |", "|---|---|---|"]
             lines += ["| " + " | ".join(text.replace("|", "／") for text in entry) + " |" for entry in entries]
         return "\n".join(lines) + "\n"
-
-    def json(self) -> str:
-        body = {name: [entry._asdict() for entry in entries] for name, entries in self.sections.items()}
-        return json.dumps({"title": self.title, **body}, ensure_ascii=False, indent=1)
 
 
 def weights_digest(model: nn.Module) -> str:
