@@ -238,7 +238,8 @@ def wilson(hits: np.ndarray, count: np.ndarray, z: float = 1.96) -> tuple[np.nda
     share = hits / count
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return middle - half, middle + half
+    low, high = np.where(hits == 0, 0.0, middle - half), np.where(hits == count, 1.0, middle + half)  # no rounding there
+    return low[()], high[()]
 
 
 def _check_events(score: np.ndarray, event: np.ndarray) -> None:

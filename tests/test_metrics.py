@@ -229,6 +229,12 @@ def test_reliability_counts_what_happened():
     assert table.error == pytest.approx(0.05)
 
 
+def test_wilson_interval_ends_at_zero_and_one():
+    low, high = metrics.wilson(np.array([0, 0, 60]), np.array([60, 150, 60]))
+    assert low[0] == low[1] == 0 and not np.signbit(low).any()
+    assert high[2] == 1
+
+
 def test_wilson_interval_is_the_one_of_scipy():
     from scipy.stats import binomtest
 

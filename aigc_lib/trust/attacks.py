@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from aigc_lib.trust.provenance import as_picture, encode, label_plate, xmp_packet
-from aigc_lib.trust.reader import PNG, chunks, read_marks
+from aigc_lib.trust.reader import PNG, png_chunks, read_marks
 
 Pixels = Callable[[Image.Image], Image.Image]
 
@@ -90,7 +90,7 @@ def regenerate(picture: Image.Image, rebuild: Callable[[Tensor], Tensor], side: 
 def _rewritten(data: bytes, change: Callable[[bytes, bytes], bytes | None]) -> bytes:
     """A PNG with ``change(type, body)`` in place of each chunk's body, checksums put right; None drops the chunk."""
     out = [PNG]
-    for kind, body, _ in chunks(data, len(PNG), ">I4s", 4):
+    for kind, body, _ in png_chunks(data):
         if (body := change(kind, body)) is not None:
             out += [struct.pack(">I", len(body)), kind, body, struct.pack(">I", zlib.crc32(kind + body))]
     return b"".join(out)
@@ -113,7 +113,7 @@ def edit_pixel(data: bytes, row: int, column: int) -> bytes:
     """One pixel's red turned by one level; the metadata and the manifest are kept."""
     pixels = np.array(load(data))
     pixels[row, column, 0] ^= 1
-    fresh = [body for kind, body, _ in chunks(encode(Image.fromarray(pixels)), len(PNG), ">I4s", 4) if kind == b"IDAT"]
+    fresh = [body for kind, body, _ in png_chunks(encode(Image.fromarray(pixels))) if kind == b"IDAT"]
     queue = iter([b"".join(fresh)])
     return _rewritten(data, lambda kind, body: next(queue, None) if kind == b"IDAT" else body)
 
@@ -132,7 +132,7 @@ def checksums_hold(data: bytes) -> bool:
     """Are all of a PNG's own checksums (CRC-32) right? They are for accidents; nobody signs them."""
     try:
         return all(zlib.crc32(kind + body) == struct.unpack(">I", data[place.stop - 4:place.stop])[0]
-                   for kind, body, place in chunks(data, len(PNG), ">I4s", 4))
+                   for kind, body, place in png_chunks(data))
     except (ValueError, struct.error):
         return False
 

@@ -5,7 +5,6 @@ specification. ``aigc_lib.trust.reader`` reads the marks back without this modul
 """
 
 import hashlib
-import importlib.util
 import io
 import json
 from datetime import UTC, datetime, timedelta
@@ -132,11 +131,6 @@ def _marked(picture: Image.Image, key: int | None) -> Image.Image:
 
 
 # C2PA: c2pa-python and cryptography are an extra, imported where they are used
-
-
-def c2pa_missing() -> list[str]:
-    """Which packages of the extra are not installed."""
-    return [name for name in ("c2pa", "cryptography") if importlib.util.find_spec(name) is None]
 
 
 class TestSigner(NamedTuple):

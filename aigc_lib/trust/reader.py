@@ -57,7 +57,7 @@ def _parts(data: bytes) -> Iterator[tuple[str, bytes]]:
     if data.startswith(PNG):
         yield from _png(data)
     elif data.startswith(RIFF) and data[8:12] == b"WEBP":
-        for kind, body, _ in chunks(data, 12, "<4sI", 0, even=True):
+        for kind, body, _ in _chunks(data, 12, "<4sI", 0, even=True):
             if kind in (b"XMP ", b"C2PA"):
                 yield {b"XMP ": "xmp", b"C2PA": "c2pa"}[kind], body
     elif data.startswith(JPEG):
@@ -66,7 +66,7 @@ def _parts(data: bytes) -> Iterator[tuple[str, bytes]]:
         raise ValueError(f"neither PNG, JPEG nor WebP: the file begins with {data[:8]!r}.")
 
 
-def chunks(data: bytes, start: int, head: str, tail: int, even: bool = False) -> Iterator[tuple[bytes, bytes, slice]]:
+def _chunks(data: bytes, start: int, head: str, tail: int, even: bool = False) -> Iterator[tuple[bytes, bytes, slice]]:
     """(type, body, place in the file) of each chunk: a head with type and length, a body, ``tail`` bytes after it."""
     while start < len(data):
         kind, length = sorted(struct.unpack_from(head, data, start), key=lambda v: isinstance(v, int))
@@ -77,8 +77,13 @@ def chunks(data: bytes, start: int, head: str, tail: int, even: bool = False) ->
         start = end + (even and length % 2)
 
 
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, slice]]:
+    """(type, body, place in the file) of each chunk of a PNG; the checksum is in the place, not in the body."""
+    return _chunks(data, len(PNG), ">I4s", 4)
+
+
 def _png(data: bytes) -> Iterator[tuple[str, bytes]]:
-    for kind, body, _ in chunks(data, len(PNG), ">I4s", 4):
+    for kind, body, _ in png_chunks(data):
         if kind == b"caBX":
             yield "c2pa", body
         elif kind == b"iTXt" and body.startswith(XMP_PNG):
