@@ -12,9 +12,17 @@ from nbformat import NotebookNode
 
 from aigc_lib.course.contracts_exercises import exercises
 from aigc_lib.course.manifest import LIMITS, Chapter
-from aigc_lib.course.names import without_magics
-from aigc_lib.course.notebook import code_cells, code_hash, evidence_of, read_notebook, tags
+from aigc_lib.course.names import bound, needed, without_magics
+from aigc_lib.course.notebook import (
+    code_cells,
+    code_hash,
+    evidence_of,
+    may_measure,
+    read_notebook,
+    tags,
+)
 from aigc_lib.course.structure import headings, section
+from aigc_lib.evidence import EVIDENCE_MIME
 
 HEADINGS = ("学习目标", "案例", "数据", "原理", "代码", "结果", "与基线比较", "断言核查", "什么时候不该用",
             "练习", "延伸阅读")
@@ -170,6 +178,31 @@ def claims(nb: NotebookNode, chapter: Chapter) -> list[str]:
     return problems + [f"断言 {claim['id']} 是快速检查测的。" for claim in found if claim["profile"] != "full"]
 
 
+def beside(nb: NotebookNode, chapter: Chapter) -> list[str]:
+    """Up to the last claim, exercises and sliders measure nothing and make no name that a measuring cell needs
+    later: the ledger's hash leaves them out."""
+    cells = code_cells(nb)
+    last = max((i for i, cell in enumerate(cells, 1) if _measures(cell)), default=0)
+    try:
+        return [problem for i in range(last) for problem in _beside(i + 1, cells[i], cells[:i])]
+    except SyntaxError:  # another contract says so
+        return []
+
+
+def _beside(number: int, cell: NotebookNode, before: list[NotebookNode]) -> Iterator[str]:
+    if not may_measure(cell):
+        if _measures(cell):
+            yield f"第 {number} 个代码格是练习或滑块，不能测量断言。"
+        return
+    made = set().union(*(bound(other.source) for other in before if not may_measure(other)))
+    if used := needed(cell.source) & made:
+        yield f"第 {number} 个代码格用到练习格或滑块格里的 {'、'.join(sorted(used))}：换个名字，或挪到那一格前面。"
+
+
+def _measures(cell: NotebookNode) -> bool:
+    return any(EVIDENCE_MIME in output.get("data", {}) for output in cell.outputs)
+
+
 def budget(nb: NotebookNode, chapter: Chapter) -> list[str]:
     """Declared seconds are within the limits, and measured seconds within the declared ones."""
     problems = [f"{profile} 的预算 {chapter.budget(profile):g} 秒超过上限 {limit} 秒。"
@@ -181,7 +214,8 @@ def budget(nb: NotebookNode, chapter: Chapter) -> list[str]:
 
 
 NOTEBOOK_CONTRACTS = {contract.__name__: contract for contract in (
-    anatomy, parameters, short_cells, offline, executed, fresh, pictures, glyphs, nbval, exercises, claims, budget)}
+    anatomy, parameters, short_cells, offline, executed, fresh, pictures, glyphs, nbval, exercises, claims, beside,
+    budget)}
 
 
 def check_notebook(chapter: Chapter) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from aigc_lib import paths
 from aigc_lib.course.files import write_atomic
 from aigc_lib.course.manifest import Chapter, CourseError
-from aigc_lib.course.notebook import code_hash, evidence_of, read_notebook
+from aigc_lib.course.notebook import evidence_hash, evidence_of, read_notebook
 from aigc_lib.course.process import Status
 from aigc_lib.course.reports import as_json
 from aigc_lib.course.runner import Options, run_course
@@ -103,7 +103,7 @@ def _check_chapter(chapter: Chapter, rows: Sequence[Mapping]) -> list[str]:
     problems = [] if declared else [f"{chapter.name} 没有测量任何断言。"]
     problems += [f"断言 {name} 在 {chapter.name} 里测了，账本里却没有。{rerun}" for name in sorted(declared - recorded)]
     problems += [f"断言 {name} 在账本里，{chapter.name} 却没有测它。{rerun}" for name in sorted(recorded - declared)]
-    sha = code_hash(nb)
+    sha = evidence_hash(nb)
     for row in rows:
         if any(run["code_sha256"] != sha for run in row["runs"]):
             problems.append(f"断言 {row['id']} 的记录来自 {chapter.name} 的另一版代码。{rerun}")

@@ -12,6 +12,8 @@ from aigc_lib.course.manifest import CourseError
 from aigc_lib.evidence import EVIDENCE_MIME
 
 INJECTED = "injected-parameters"  # papermill's own cell
+# Cells that no claim depends on: a learner's answers, and sliders that only show what is there.
+BESIDE_THE_CLAIMS = {"exercise", "exercise-check", "solution", "uses-solution", "interactive"}
 SLOW_SECONDS = 5  # a cell that takes so long is worth a word to the teacher
 
 
@@ -24,9 +26,28 @@ def code_cells(nb: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in nb.cells if cell.cell_type == "code" and INJECTED not in tags(cell)]
 
 
+def may_measure(cell: NotebookNode) -> bool:
+    """May a claim depend on this code cell?"""
+    return not BESIDE_THE_CLAIMS & set(tags(cell))
+
+
 def code_hash(nb: NotebookNode) -> str:
-    """sha256 over the notebook's code: cell sources without trailing blanks, joined by newline NUL newline."""
-    code = "\n\0\n".join(cell.source.rstrip() for cell in code_cells(nb))
+    """What the notebook's outputs belong to: sha256 over all its code."""
+    return _sha256(code_cells(nb))
+
+
+def evidence_hash(nb: NotebookNode) -> str:
+    """What the rows of the ledger belong to: sha256 over the code that measures.
+
+    A better exercise or a new slider leaves the evidence as it is; the contract ``beside`` sees to it
+    that they cannot change it.
+    """
+    return _sha256(list(filter(may_measure, code_cells(nb))))
+
+
+def _sha256(cells: list[NotebookNode]) -> str:
+    """Over cell sources without trailing blanks, joined by newline NUL newline."""
+    code = "\n\0\n".join(cell.source.rstrip() for cell in cells)
     return hashlib.sha256(code.encode("utf-8")).hexdigest()
 
 

@@ -18,6 +18,7 @@ from aigc_lib.course.manifest import Chapter, CourseError, check_profile
 from aigc_lib.course.notebook import (
     code_cells,
     code_hash,
+    evidence_hash,
     evidence_of,
     parse_notebook,
     read_notebook,
@@ -178,7 +179,8 @@ def _keep(outcome: Outcome, job: Job, chapter: Chapter, options: Options) -> lis
             failed.unlink(missing_ok=True)
             if options.save:
                 _save(executed, outcome, job, chapter)
-            return [{**claim, "code_sha256": outcome.code_sha256} for claim in evidence_of(executed)]
+            sha = evidence_hash(source)
+            return [{**claim, "code_sha256": sha} for claim in evidence_of(executed)]
         if outcome.status not in (Status.INTERRUPTED, Status.SAVE):
             target.unlink(missing_ok=True)  # else --resume would take an older success for this run
             _keep_failed(text, failed, outcome)

@@ -133,6 +133,9 @@ BAD = [
     ("executed", lambda nb: [cell.update(outputs=[]) for cell in nb.cells if "outputs" in cell], "完整运行"),
     ("executed", edit("print(3)", lambda cell: cell.outputs.append(
         nbformat.v4.new_output("error", ename="ValueError", evalue="x", traceback=[]))), "ValueError"),
+    ("beside", edit("print(3)", lambda cell: (cell.update(source="fig = 3"),
+                                              cell.metadata["tags"].append("interactive"))), "fig"),
+    ("beside", edit("claim.measure", lambda cell: cell.metadata.update(tags=["interactive"])), "不能测量断言"),
     ("fresh", source("print(3)", "print(4)"), "另一版代码"),
     ("fresh", lambda nb: nb.metadata["aigc"].update(profile="smoke"), "完整运行"),
     ("fresh", lambda nb: nb.metadata["aigc"].update(seed=1), "种子 0"),

@@ -12,7 +12,15 @@ import pytest
 from aigc_lib.course import files
 from aigc_lib.course.files import CouldNotSave, write_atomic
 from aigc_lib.course.manifest import CourseError
-from aigc_lib.course.notebook import code_hash, evidence_of, parse_notebook, read_notebook, with_outputs, write_notebook
+from aigc_lib.course.notebook import (
+    code_hash,
+    evidence_hash,
+    evidence_of,
+    parse_notebook,
+    read_notebook,
+    with_outputs,
+    write_notebook,
+)
 from aigc_lib.evidence import EVIDENCE_MIME
 
 from .mini import PARAMETERS, notebook
@@ -36,6 +44,16 @@ def test_the_hash_is_over_code_only_and_ignores_papermills_cell():
     wanted = hashlib.sha256(f"{PARAMETERS}\n\0\nx = 1\n\0\ny = 2".encode()).hexdigest()
     assert code_hash(nb) == code_hash(injected(nb)) == wanted
     assert code_hash(notebook("x = 1", "y = 3")) != wanted
+
+
+def test_evidence_does_not_depend_on_exercises_and_sliders():
+    nb = notebook("x = 1", "y = 2")
+    measured, outputs = evidence_hash(nb), code_hash(nb)
+    assert measured == outputs
+    for tag in ("exercise", "exercise-check", "solution", "interactive"):
+        nb.cells.append(nbformat.v4.new_code_cell(tag, metadata={"tags": [tag]}))
+    assert evidence_hash(nb) == measured and code_hash(nb) != outputs
+    assert evidence_hash(notebook("x = 1", "y = 3")) != measured
 
 
 def test_outputs_are_taken_over_and_papermills_traces_are_not():
