@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 LONGEST_REASON = 200  # characters: one line on the page
+LONGEST_SHOWN = 60  # characters of a returned value
 
 
 def grade(check: Callable[[Any], Any], answer: Any) -> None:
@@ -31,7 +32,7 @@ def _failure(check: Callable[[Any], Any], answer: Any) -> str | None:
     except NotImplementedError:
         return "还没写"
     except AssertionError as error:
-        return _line(_forgotten_return(returned) + (str(error) or "结果和要求的不一样"))
+        return _line(_forgotten_return(returned) + (str(error) or "结果和要求的不一样") + _shown(returned))
     except Exception as error:  # noqa: BLE001  (whatever a learner's code may raise)
         return _line(_explained(error, answer, returned))
     return "结果和要求的不一样" if result is False else None
@@ -49,6 +50,14 @@ def _watched(answer: Any, returned: list[Any]) -> Any:
         return returned[0]
 
     return watched
+
+
+def _shown(returned: list[Any]) -> str:
+    """What the answer gave, where it is short enough to be read beside what was wanted."""
+    if not returned or returned[0] is None:
+        return ""
+    text = f"{returned[0]:.6g}" if isinstance(returned[0], float) else repr(returned[0])
+    return f"（你的函数这次返回 {text}）" if len(text) <= LONGEST_SHOWN and "\n" not in text else ""
 
 
 def _forgotten_return(returned: list[Any]) -> str:

@@ -22,6 +22,10 @@ def check_5(answer):
     assert len(answer(2)) == 3, "应当是三个数"
 
 
+def _never(value):
+    raise AssertionError("不对")
+
+
 def stub(x):
     raise NotImplementedError
 
@@ -45,6 +49,20 @@ def stub(x):
 def test_grade(capsys, check, answer, said):
     assert grade(check, answer) is None
     assert capsys.readouterr().out.startswith(said)
+
+
+@pytest.mark.parametrize("wrong, shown", [
+    (2, "（你的函数这次返回 2）\n"), (2 / 3, "（你的函数这次返回 0.666667）\n"), ([1, "二"], "（你的函数这次返回 [1, '二']）\n"),
+])
+def test_a_wrong_answer_is_shown(capsys, wrong, shown):
+    grade(check_12, lambda x: wrong)
+    assert capsys.readouterr().out.endswith(shown)
+
+
+@pytest.mark.parametrize("long", ["x" * 99, np.zeros((3, 3)), None])
+def test_what_cannot_be_read_at_a_glance_is_not_shown(capsys, long):
+    grade(lambda answer: _never(answer(1)), lambda x: long)
+    assert "这次返回" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("answer, what", [
