@@ -79,11 +79,15 @@ def list_chapters(chapters: tuple[str, ...]) -> None:
 @click.option("--save", is_flag=True, help="把完整运行的输出写回 notebooks/，用时写进 book/timings.json。")
 def run(chapters: tuple[str, ...], seed: int, **options) -> None:
     """运行章节，默认是全部；结果在 runs/ 里。"""
-    chosen = select(load_manifest(), chapters)
+    manifest = load_manifest()
+    chosen = select(manifest, chapters)
     from aigc_lib.course.ledger import agreement
+    from aigc_lib.course.reports import record_course
     from aigc_lib.course.runner import Options, run_course
 
     report = run_course(chosen, Options(seeds=(seed,), **options), click.echo)
+    if options["save"] and chosen == manifest:
+        record_course(report)
     for found in agreement(report):
         mark = {True: "✓", False: "✗", None: "·"}[found["agrees"]]
         click.echo(f"{mark} {found['id']} {found['text']}")

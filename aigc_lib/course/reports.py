@@ -10,6 +10,7 @@ from aigc_lib.course.files import write_atomic
 from aigc_lib.course.manifest import CourseError
 from aigc_lib.course.process import Outcome, Status
 
+WHOLE_COURSE = "course"  # the name under which the time of a run of all chapters is kept
 LABELS = {Status.OK: "通过", Status.CODE: "代码出错", Status.TIMEOUT: "超时", Status.KERNEL: "内核死亡",
           Status.DATA: "缺数据", Status.SAVE: "存盘出错", Status.INTERRUPTED: "中断"}
 
@@ -55,7 +56,7 @@ def timings_path() -> Path:
 
 
 def load_timings() -> dict[str, dict[str, dict]]:
-    """notebook -> profile -> ``{seconds, peak_mb, cells}``; empty when nothing was measured yet."""
+    """notebook, or WHOLE_COURSE -> profile -> ``{seconds, peak_mb, cells}``; empty when nothing was measured yet."""
     try:
         return json.loads(timings_path().read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -66,9 +67,24 @@ def load_timings() -> dict[str, dict[str, dict]]:
 
 def record_timing(outcome: Outcome, profile: str) -> None:
     """Add one measurement to ``book/timings.json``; raises CouldNotSave."""
+    _record(outcome.name, profile, outcome.seconds, outcome.peak_mb, outcome.cells)
+
+
+def record_course(report: Mapping) -> None:
+    """Add a run of every chapter, unless one failed or was done before: seconds by the wall clock.
+
+    Memory is what the hungriest chapters would take if they met, so the true peak is no higher.
+    """
+    rows = report["notebooks"]
+    if all(row["status"] == Status.OK and not row["resumed"] for row in rows):
+        peaks = sorted(row["peak_mb"] for row in rows)
+        _record(WHOLE_COURSE, report["profile"], report["seconds"], sum(peaks[-report["jobs"]:]),
+                sum(row["cells"] for row in rows))
+
+
+def _record(name: str, profile: str, seconds: float, peak_mb: int, cells: int) -> None:
     timings = load_timings()
-    timings.setdefault(outcome.name, {})[profile] = {
-        "seconds": outcome.seconds, "peak_mb": outcome.peak_mb, "cells": outcome.cells}
+    timings.setdefault(name, {})[profile] = {"seconds": seconds, "peak_mb": peak_mb, "cells": cells}
     write_atomic(timings_path(), as_json(dict(sorted(timings.items()))))
 
 

@@ -12,7 +12,7 @@ from aigc_lib.course import files, reports, runner
 from aigc_lib.course.manifest import CourseError
 from aigc_lib.course.notebook import code_hash, evidence_of, read_notebook
 from aigc_lib.course.process import Outcome, Status
-from aigc_lib.course.reports import load_timings
+from aigc_lib.course.reports import WHOLE_COURSE, load_timings, record_course
 from aigc_lib.course.runner import Options, exit_code, result_path, run_course
 from aigc_lib.evidence import CLAIM_FIELDS, EVIDENCE_MIME
 
@@ -171,6 +171,19 @@ def test_save_writes_back_only_full_successes(course, fast):
     saved = good.path.read_text()
     run_course([good], Options(save=True, resume=True))
     assert good.path.read_text() == saved
+
+
+def test_the_whole_course_is_timed_only_when_all_of_it_ran_now(course, fast):
+    course.add("a", "'claim'")
+    course.add("b", "'claim'")
+    record_course(run_course(course.chapters, Options(jobs=2)))
+    timing = load_timings()[WHOLE_COURSE]["full"]
+    assert timing["peak_mb"] == 160 and timing["cells"] == 4 and 0 <= timing["seconds"] < 60
+    before = load_timings()
+    record_course(run_course(course.chapters, Options(resume=True)))
+    course.add("c", "'status timeout'")
+    record_course(run_course(course.chapters, Options()))
+    assert load_timings() == before
 
 
 def test_save_refuses_when_the_code_changed_while_it_ran(course, monkeypatch):
