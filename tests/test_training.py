@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from aigc_lib import training
 from aigc_lib.autoencoder import Autoencoder
 from aigc_lib.diffusion import Diffusion
 from aigc_lib.networks import ConditionalMLP, ConvDecoder, ConvEncoder
@@ -67,8 +68,22 @@ def test_flip_mirrors_about_half_and_nothing_else():
 
 def test_bfloat16_is_not_assumed(monkeypatch):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    bfloat16_is_faster.cache_clear()
     assert bfloat16_is_faster(torch.device("cpu")) is False
     assert curve(precision="auto") == curve(precision="float32")
+    bfloat16_is_faster.cache_clear()
+
+
+@pytest.mark.parametrize("bfloat16, float32, faster", [(0.5, 1.0, True), (0.9, 1.0, False)])
+def test_a_busy_moment_does_not_decide_on_bfloat16(monkeypatch, bfloat16, float32, faster):
+    delays = [(50, 0), (50, 50), (0, 50), (0, 0), (0, 0), (0, 0), (50, 0)]  # seconds lost to others, turn by turn
+    turns = [(bfloat16 + a, float32 + b) for a, b in delays]
+    readings = iter([reading for turn in turns for seconds in turn for reading in (0.0, seconds)])
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr(training.time, "process_time", lambda: next(readings))
+    bfloat16_is_faster.cache_clear()
+    assert bfloat16_is_faster(torch.device("cpu")) is faster
+    bfloat16_is_faster.cache_clear()
 
 
 def diffusion(n_classes: int = 3) -> Diffusion:
