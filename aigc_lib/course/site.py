@@ -5,6 +5,7 @@ executed. Staging writes a copy that suits a web page into ``book/chapters/`` (g
 """
 
 import base64
+import html
 import re
 import shutil
 import subprocess
@@ -105,7 +106,7 @@ def chapter_errata(notebook: nbformat.NotebookNode, chapter: Chapter) -> list[st
 
 
 def stage_notebook(notebook: nbformat.NotebookNode, name: str, folder: Path) -> None:
-    """Suit a notebook, in place, to the web: pictures become files with alt text, evidence stays hidden.
+    """Suit a notebook, in place, to the web: pictures become files with alt text, claims get anchors.
 
     Words to the teacher are left out. Pictures are written to ``folder/pictures``; links to files of the repository
     (``../data/...``) are made to fit the staged notebook's place.
@@ -117,12 +118,19 @@ def stage_notebook(notebook: nbformat.NotebookNode, name: str, folder: Path) -> 
         for number, output in enumerate(cell.get("outputs", [])):
             if "data" not in output:
                 continue
-            output.data.pop(EVIDENCE, None)
+            stage_claim(output)
             stage_picture(output, folder, f"{name}-{index}-{number}")
         if cell.cell_type == "code":
             if "solution" in cell.metadata.get("tags", []):
                 cell.metadata["mystnb"] = SOLUTION_PROMPTS
             cell.outputs = [output for output in cell.outputs if output.get("data", True)]
+
+
+def stage_claim(output: nbformat.NotebookNode) -> None:
+    """Give what a claim measured its id as an anchor, for the scoreboard to link to."""
+    measured = output.data.pop(EVIDENCE, None)
+    if measured and "text/html" in output.data:
+        output.data["text/html"] = f'<span id="{html.escape(measured["id"])}"></span>{output.data["text/html"]}'
 
 
 def stage_picture(output: nbformat.NotebookNode, folder: Path, stem: str) -> None:

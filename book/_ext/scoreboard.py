@@ -97,7 +97,7 @@ def render_row(row: dict, pages: set[str], kinds: dict[str, tuple[str, str]]) ->
     text = {key: escape(str(row.get(key) or "")) for key in row}
     page, unit = f"chapters/{row['notebook']}", text.get("unit", "")
     where = f"{text['section']} 断言核查"
-    link = f'<a href="{page}.html#断言核查">{where}</a>' if page in pages else where
+    link = f'<a href="{page}.html#{text["id"]}">{where}</a>' if page in pages else where
     better = "越大越好" if row["higher_is_better"] else "越小越好"
     least = number(row.get("smallest_difference"))
     keys = " ".join(f'data-{name}="{key:g}"' for name, key in sort_keys(row).items())

@@ -61,10 +61,10 @@ def code(source: str, outputs: tuple = (), tags: tuple = ()) -> nbformat.Noteboo
     return v4.new_code_cell(source, execution_count=1, outputs=list(outputs), metadata={"tags": list(tags)})
 
 
-def evidence_output() -> nbformat.NotebookNode:
+def evidence_output(claim: str) -> nbformat.NotebookNode:
     """What ``claim.measure`` displays."""
     data = {
-        "application/vnd.aigc.evidence+json": {"id": "ch01.a", "raw_evidence_must_stay_hidden": 1},
+        "application/vnd.aigc.evidence+json": {"id": claim, "raw_evidence_must_stay_hidden": 1},
         "text/markdown": "| 断言 | 结论 |\n|---|---|\n| 甲 | 支持 |",
         "text/html": "<table><tr><th>断言</th><th>结论</th></tr><tr><td>甲</td><td>支持</td></tr></table>",
     }
@@ -86,7 +86,7 @@ def chapter_one() -> list[nbformat.NotebookNode]:
         code("def answer_1(x):\n    ...", tags=("exercise",)),
         code("def solution_1(x):\n    return 2 * x", [v4.new_output("stream", name="stdout", text="练习 1：通过\n")], ("solution", "hide-cell")),
         text("## 断言核查\n\n> **勘误**：文档说一加一等于三。\n>\n> 应当等于二，见 [2.1](ch02_small.ipynb)。\n\n框外的话：`ch01.甲：`，`ch77.none`。"),
-        code("claim.measure(model=1.0, baseline=2.0)", [evidence_output()]),
+        code("claim.measure(model=1.0, baseline=2.0)", [evidence_output("ch01.甲：")]),
     ]
 
 
@@ -121,7 +121,8 @@ def write_course(root: Path) -> Path:
     (root / "notebooks" / "course.toml").write_text(MANIFEST, "utf-8")
     (root / "data" / "tiny").mkdir(parents=True)
     (root / "data" / "tiny" / "card.md").write_text("# 卡片\n", "utf-8")
-    second = [v4.new_markdown_cell("# 2.1 小模型\n\n回到 [第一章的核查](ch01_tiny.ipynb#断言核查)。\n\n## 断言核查\n\n无。")]
+    second = [v4.new_markdown_cell("# 2.1 小模型\n\n回到 [第一章的核查](ch01_tiny.ipynb#断言核查)。\n\n## 断言核查"),
+              code("measure()", [evidence_output("ch02.乙："), evidence_output("ch02.丙：")])]
     for name, cells in (("ch01_tiny", chapter_one()), ("ch02_small", second)):
         notebook = v4.new_notebook(cells=cells, metadata={"aigc": {"profile": "full", "seed": 0}})
         notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}

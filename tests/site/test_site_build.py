@@ -118,10 +118,11 @@ def test_the_download_is_the_real_notebook(mini_root, mini_site):
 def test_scoreboard_shows_every_claim_and_links_to_its_chapter(mini_site):
     html = (mini_site / "scoreboard.html").read_text("utf-8")
     assert html.count("<tr id=") == len(miniature.ledger())
-    assert 'href="chapters/ch02_small.html#断言核查"' in html
+    assert 'href="chapters/ch02_small.html#ch02.乙："' in html
     assert "<strong>−0.0042</strong> [−0.0053, −0.0031] MSE" in html
     assert "丙：扩散模型 &lt; 二十步就够 &amp; 更快。" in html
     assert "ch99_absent.html" not in html
+    assert '<span id="ch02.乙：">' in (mini_site / "chapters" / "ch02_small.html").read_text("utf-8")
 
 
 @pytest.fixture
