@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,6 +17,7 @@ import psutil
 
 PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.2
+TELL_STACK = """__import__("faulthandler").register(__import__("signal").SIGUSR1, open({path!r}, "w"))"""
 
 
 class Status(StrEnum):
@@ -144,6 +147,7 @@ def run_job(job: Job, stopped: Callable[[], bool] = lambda: False) -> Outcome:
 def _run_in(folder: Path, job: Job, stopped: Callable[[], bool]) -> Outcome:
     (folder / "in.ipynb").write_text(job.text, encoding="utf-8")
     (folder / "job.json").write_text(json.dumps({"profile": job.profile, "seed": job.seed}), encoding="utf-8")
+    _let_the_kernel_tell_its_stack(folder)
     started = time.monotonic()
     with open(folder / "log.txt", "wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "aigc_lib.course.execute", str(folder)], cwd=folder,
@@ -152,13 +156,15 @@ def _run_in(folder: Path, job: Job, stopped: Callable[[], bool]) -> Outcome:
     tree = Tree(process.pid, str(folder))
     try:
         cut = _watch(process, tree, started + job.limit, stopped)
+        if cut == Status.TIMEOUT:
+            where = _stack(folder, tree)
     finally:
         tree.kill()
         process.wait()
     seconds = time.monotonic() - started
-    status, message = cut or _result(folder, process.returncode)
+    status, message = (cut, "") if cut else _result(folder, process.returncode)
     if status == Status.TIMEOUT:
-        message = f"跑了 {job.limit:.0f} 秒还没结束，已连同内核一起停掉。用 --timeout 可以放宽。"
+        message = f"跑了 {job.limit:.0f} 秒还没结束，已连同内核一起停掉。用 --timeout 可以放宽。停的时候在：{where}。"
     return Outcome(job.name, job.seed, status, message, round(seconds, 2), round(tree.peak_bytes / 2**20),
                    job.threads, notebook=_read(folder / "out.ipynb"))
 
@@ -178,8 +184,28 @@ def _environment(folder: Path, job: Job) -> dict[str, str]:
     }
 
 
-def _watch(process: subprocess.Popen, tree: Tree, deadline: float,
-           stopped: Callable[[], bool]) -> tuple[Status, str] | None:
+def _let_the_kernel_tell_its_stack(folder: Path) -> None:
+    """A start-up file (IPYTHONDIR is our folder) that leaves no name behind in the notebook."""
+    if hasattr(signal, "SIGUSR1"):
+        startup = folder / "profile_default" / "startup"
+        startup.mkdir(parents=True)
+        (startup / "stack.py").write_text(TELL_STACK.format(path=str(folder / "stack.txt")), encoding="utf-8")
+
+
+def _stack(folder: Path, tree: Tree) -> str:
+    """Where the kernel's main thread is, innermost call first: a hang that nobody can repeat must not pass unseen."""
+    for process in tree.seen - {tree.root}:
+        try:
+            process.send_signal(signal.SIGUSR1)  # ends what does not expect it; all of it is about to be killed
+        except (psutil.Error, AttributeError):  # Windows has no such signal
+            continue
+    time.sleep(2 * POLL_SECONDS)
+    main_thread = (_read(folder / "stack.txt") or "").rpartition("hread 0x")[2]
+    frames = re.findall(r'File "(.*)", line (\d+) in (.*)', main_thread)
+    return "，".join(f"{name}（{Path(path).name} 第 {line} 行）" for path, line, name in frames[:8]) or "不知道"
+
+
+def _watch(process: subprocess.Popen, tree: Tree, deadline: float, stopped: Callable[[], bool]) -> Status | None:
     """Sample until the process ends; why it has to be cut short, or None."""
     while True:
         tree.sample()
@@ -188,9 +214,9 @@ def _watch(process: subprocess.Popen, tree: Tree, deadline: float,
             return None
         except subprocess.TimeoutExpired:
             if time.monotonic() >= deadline:
-                return Status.TIMEOUT, ""
+                return Status.TIMEOUT
             if stopped():
-                return Status.INTERRUPTED, ""
+                return Status.INTERRUPTED
 
 
 def _result(folder: Path, returncode: int) -> tuple[Status, str]:

@@ -31,7 +31,7 @@ def printed(outcome):
 
 
 def test_a_good_notebook(course):
-    outcome = run_job(job("import os, aigc_lib", "print(PROFILE, SEED, os.environ['AIGC_PROFILE'], "
+    outcome = run_job(job("assert 'signal' not in dir() and 'faulthandler' not in dir()", "import os, aigc_lib", "print(PROFILE, SEED, os.environ['AIGC_PROFILE'], "
                           "os.environ['OMP_NUM_THREADS'], aigc_lib.__path__)", seed=7))
     assert outcome.status == Status.OK and outcome.message == ""
     assert printed(outcome) == f"smoke 7 smoke 1 ['{REPOSITORY / 'aigc_lib'}']\n"
@@ -59,6 +59,7 @@ def test_a_hanging_notebook_meets_the_wall_clock_and_leaves_nothing(course, tmp_
     stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
     outcome = run_job(job(stubborn, GRANDCHILD, FOREVER.format(mark=str(mark)), limit=3))
     assert outcome.status == Status.TIMEOUT and "跑了 3 秒还没结束" in outcome.message
+    assert "停的时候在：<module>（" in outcome.message and "第 3 行" in outcome.message  # the line of FOREVER that loops
     assert course.processes() == []
 
 
