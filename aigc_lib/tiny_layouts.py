@@ -26,9 +26,9 @@ parking-meter bench bird cat dog horse sheep cow elephant bear zebra giraffe - b
 suitcase frisbee skis snowboard sports-ball kite baseball-bat baseball-glove skateboard surfboard tennis-racket bottle
 - wine-glass cup fork knife spoon bowl banana apple sandwich orange broccoli carrot hot-dog pizza donut cake chair
 couch potted-plant bed - dining-table - - toilet - tv laptop mouse remote keyboard cell-phone microwave oven toaster
-sink refrigerator - book clock vase scissors teddy-bear hair-drier toothbrush""".split()
+sink refrigerator - book clock vase scissors teddy-bear hair-drier toothbrush"""
 CATEGORIES = [{"id": i, "name": name.replace("-", " "), "supercategory": ""}
-              for i, name in enumerate(COCO_NAMES, 1) if name != "-"]
+              for i, name in enumerate(COCO_NAMES.split(), 1) if name != "-"]
 DRAWN = ("car", "bus", "train", "airplane", "cat", "dog", "horse", "cow", "umbrella", "banana", "apple", "pizza",
          "cake", "broccoli", "carrot", "scissors", "book")
 SENTENCES = ("There is {} on a plain ground.", "A picture of {}.", "Someone has drawn {} here.",
