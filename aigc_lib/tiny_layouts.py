@@ -35,8 +35,10 @@ SENTENCES = ("There is {} on a plain ground.", "A picture of {}.", "Someone has 
              "We see {} and nothing behind.", "{} on a pale sheet of paper.")
 
 
-def make_imagenet(root: Path, train: int = 12, val: int = 40, seed: int = 0) -> Path:
+def make_imagenet(root: Path, train: int = 12, val: int = 40, seed: int = 0, sides: tuple[int, int] = (64, 130)) -> Path:
     """root/train, root/val and root/ILSVRC2012_devkit_t12 with ten classes, ``train`` photos each; returns root.
+
+    sides: width and height of a photo lie between these, in pixels (in the real one most lie near 500 and 375).
 
     Among them: a CMYK JPEG, a PNG called .JPEG, grey photos, one with a note of how it was held (EXIF). The
     devkit's numbers do not follow the WordNet ids, and one group of classes is listed too, as in the real one.
@@ -47,12 +49,12 @@ def make_imagenet(root: Path, train: int = 12, val: int = 40, seed: int = 0) -> 
     for kind, wnid in enumerate(WNIDS):
         (root / "train" / wnid).mkdir(parents=True)
         for k, garment in enumerate(garments[:10 * train][kinds[:10 * train] == kind]):
-            photo = _snap(garment, rng)
+            photo = _snap(garment, rng, sides)
             special = {(3, 0): "CMYK", (5, 0): "PNG", (7, 0): "EXIF"}.get((kind, k), "L" if k == 2 else "")
             _save(photo, root / "train" / wnid / f"{wnid}_{100 * k + kind + 7}.JPEG", special)
     (root / "val").mkdir()
     for k, garment in enumerate(garments[10 * train:], 1):
-        _save(_snap(garment, rng), root / "val" / f"ILSVRC2012_val_{k:08d}.JPEG", "L" if k % 9 == 0 else "")
+        _save(_snap(garment, rng, sides), root / "val" / f"ILSVRC2012_val_{k:08d}.JPEG", "L" if k % 9 == 0 else "")
     (root / DEVKIT).mkdir(parents=True)
     answers = [str(order[kind] + 1) for kind in kinds[10 * train:].tolist()]
     (root / DEVKIT / TRUTH).write_text("\n".join(answers) + "\n", encoding="ascii")
@@ -96,12 +98,12 @@ def make_coco(root: Path, photos: int = 24, seed: int = 0) -> Path:
     return root
 
 
-def _snap(garment: torch.Tensor, rng: np.random.Generator) -> Image.Image:
+def _snap(garment: torch.Tensor, rng: np.random.Generator, sides: tuple[int, int]) -> Image.Image:
     """A grey 28x28 garment (1, 28, 28) -> a coloured photo of some size, as no two in ImageNet are alike."""
     ground, fabric = rng.integers(150, 256, 3), rng.integers(0, 120, 3)
     light = (garment[0].numpy()[..., None] + 1) / 2
     pixels = (ground * (1 - light) + fabric * light).astype(np.uint8)
-    return Image.fromarray(pixels).resize(tuple(rng.integers(64, 130, 2).tolist()), Image.Resampling.BICUBIC)
+    return Image.fromarray(pixels).resize(tuple(rng.integers(*sides, 2).tolist()), Image.Resampling.BICUBIC)
 
 
 def _save(photo: Image.Image, path: Path, special: str) -> None:
