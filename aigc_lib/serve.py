@@ -6,13 +6,14 @@ with the errors that the official client knows. For lessons: one key, no encrypt
 
 import hmac
 import json
+import math
 import random
 import threading
 import time
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
@@ -37,30 +38,34 @@ class Visit(NamedTuple):
 class Rules:
     """What the server demands and how it misbehaves; may be changed while it runs.
 
-    key: what the client must show. limit: at most so many questions in so many seconds. pause: seconds of silence
-    before an answer. down: called for each question, whether the server is out of order just now.
+    key: what the client must show. pause: seconds of silence before an answer. down: called for each question,
+    whether the server is out of order just now. visits: what came, in order. A rate limit is set with `at_most`.
     """
 
     key: str
-    limit: tuple[int, float] | None = None
     pause: float = 0.0
     down: Callable[[], bool] = lambda: False
     visits: list[Visit] = field(default_factory=list)
-    recent: deque = field(default_factory=deque)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    _limit: tuple[float, float] = (math.inf, 0.0)
+    _recent: deque = field(default_factory=deque)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def at_most(self, questions: float, seconds: float = 1.0) -> None:
+        """From now on no more than so many questions in any so many seconds; math.inf: as many as they like."""
+        with self._lock:
+            self._limit = questions, seconds
+            self._recent.clear()
 
     def wait(self) -> float:
         """0 if a question may be asked now, else in how many seconds."""
-        if self.limit is None:
-            return 0.0
-        most, seconds = self.limit
-        with self.lock:
+        with self._lock:
+            most, seconds = self._limit
             now = time.monotonic()
-            while self.recent and self.recent[0] <= now - seconds:
-                self.recent.popleft()
-            if len(self.recent) >= most:
-                return self.recent[0] + seconds - now
-            self.recent.append(now)
+            while self._recent and self._recent[0] <= now - seconds:
+                self._recent.popleft()
+            if len(self._recent) >= most:
+                return self._recent[0] + seconds - now
+            self._recent.append(now)
             return 0.0
 
 
@@ -120,6 +125,11 @@ class _Desk(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Nothing on the screen; `Rules.visits` keeps what happened."""
+
+    def handle(self) -> None:
+        """A reader who hangs up between two questions is no error."""
+        with suppress(OSError):
+            super().handle()
 
     def do_GET(self) -> None:
         self._answer(None)

@@ -45,7 +45,8 @@ def make_imagenet(root: Path, train: int = 12, val: int = 40, seed: int = 0, sid
     """
     rng = np.random.default_rng(seed)
     garments, kinds = load_fashion_mnist("test", 10 * train + val, seed)
-    order = rng.permutation(10)  # devkit number of each class, from 1
+    place = np.argsort(np.argsort(list(WNIDS)))  # of each class among the sorted WordNet ids
+    order = (place + rng.integers(1, 10)) % 10  # its number in the devkit, less one: never the place
     for kind, wnid in enumerate(WNIDS):
         (root / "train" / wnid).mkdir(parents=True)
         for k, garment in enumerate(garments[:10 * train][kinds[:10 * train] == kind]):
@@ -125,7 +126,7 @@ def _cut_out(picture: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
 
 def _scene(canvas: np.ndarray, art: dict, rng: np.random.Generator, crowd: bool) -> list[tuple[str, np.ndarray, bool]]:
     """Paints one or two things side by side, or a crowd and a thing; says what covers which pixels."""
-    things = []
+    things, shift = [], int(rng.integers(0, canvas.shape[1] - 129))
     for slot, name in enumerate(rng.choice(list(art), 2 if crowd else int(rng.integers(1, 3)), replace=False)):
         pixels, covered = art[name]
         many = crowd and slot == 0
@@ -133,7 +134,7 @@ def _scene(canvas: np.ndarray, art: dict, rng: np.random.Generator, crowd: bool)
         small, cover = pixels[::step, ::step], covered[::step, ::step]
         here = np.zeros(canvas.shape[:2], bool)
         for k in range(6 if many else 1):
-            left, top = slot * 66 + (k % 3) * 21, int(rng.integers(0, 20)) + (k // 3) * 24
+            left, top = shift + slot * 66 + (k % 3) * 21, int(rng.integers(0, 20)) + (k // 3) * 24
             window = slice(top, top + len(small)), slice(left, left + len(small))
             canvas[window][cover] = small[cover]
             here[window] |= cover
