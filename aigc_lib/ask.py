@@ -62,15 +62,22 @@ class Official:
             raise self._told(error) from error
 
     def stream(self, question: str, **options: object) -> Iterator[str]:
-        """The answer piece by piece, as it is written."""
+        """The answer piece by piece, as it is written. One that breaks off is a NoAnswer, not a short answer."""
+        finished = begun = False
         try:
             with self.client.chat.completions.create(messages=_asked(question), stream=True,
                                                      **({"model": MODEL} | options)) as events:
                 for event in events:
-                    if event.choices and event.choices[0].delta.content:
+                    if not event.choices:
+                        continue
+                    begun, finished = True, finished or event.choices[0].finish_reason is not None
+                    if event.choices[0].delta.content:
                         yield event.choices[0].delta.content
-        except self._errors.OpenAIError as error:
-            raise self._told(error) from error
+        except (self._errors.OpenAIError, ValueError) as error:  # ValueError: half an event is no JSON
+            told = self._told(error)
+            raise (_broken_off() if begun and told.kind == "connection" else told) from error
+        if not finished:
+            raise _broken_off()
 
     def close(self) -> None:
         self.client.close()
@@ -107,13 +114,16 @@ class Plain:
         body = {"model": MODEL, "messages": _asked(question), "stream": stream} | options
         try:
             with self._patiently(json.dumps(body).encode()) as response:
-                for line in response if stream else [b"data: " + response.read()]:
+                if not stream:
+                    yield json.loads(response.read())["choices"][0]["message"]["content"] or ""
+                    return
+                for line in response:
                     data = line.removeprefix(b"data: ").strip()
                     if data == b"[DONE]":
-                        break
-                    if data:
-                        choice = json.loads(data)["choices"][0]
-                        yield choice["delta" if stream else "message"].get("content") or ""
+                        return
+                    if data and (piece := json.loads(data)["choices"][0]["delta"].get("content")):
+                        yield piece
+            raise _broken_off()
         except TimeoutError as error:
             raise _too_slow(self.timeout) from error
         except (OSError, http.client.HTTPException) as error:
@@ -192,6 +202,10 @@ def _too_slow(timeout: float) -> NoAnswer:
 
 def _no_connection(address: str) -> NoAnswer:
     return NoAnswer("connection", f"连不上 {urlsplit(address).netloc}：看看服务开了没有，地址和端口对不对。")
+
+
+def _broken_off() -> NoAnswer:
+    return NoAnswer("broken", "回答断在半路：收到的不是全部，请从头再问。")
 
 
 def _status(status: int, code: str | None, headers: object) -> NoAnswer:
