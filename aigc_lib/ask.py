@@ -129,7 +129,7 @@ class Plain:
         except (OSError, http.client.HTTPException) as error:
             raise _no_connection(self.address) from error
         except (ValueError, KeyError, IndexError) as error:
-            raise NoAnswer("other", "回来的不是这套协议的内容：核对地址，是不是少了 /v1？") from error
+            raise NoAnswer("other", "回来的不是这套协议的内容：核对地址，看是不是少了 /v1。") from error
 
     def _patiently(self, body: bytes) -> http.client.HTTPResponse:
         for tried in range(self.retries + 1):

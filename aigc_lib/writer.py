@@ -4,6 +4,7 @@ Each step of the model takes every answer that is not finished one character fur
 it likes (continuous batching, Yu et al. 2022). Nothing but the text written so far is kept of an answer.
 """
 
+import math
 import queue
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Self
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from aigc_lib.text import BEGIN, UNKNOWN, Autoregressive, Tokenizer, choose
+from aigc_lib.text import BEGIN, END, UNKNOWN, Autoregressive, Tokenizer, choose
 
 FREE = "▢"  # a place where the model may write
 QUATRAIN = "▢▢▢▢▢，▢▢▢▢▢。▢▢▢▢▢，▢▢▢▢▢。"
@@ -120,6 +121,8 @@ class Writer:
         tokens = pad_sequence([torch.tensor(answer.tokens) for answer in answers], batch_first=True)  # (B, T)
         last = torch.tensor([answer.place for answer in answers])
         states = self.model.network.states(tokens)[torch.arange(len(answers)), last]  # causal: the padding is not seen
-        for answer, logits in zip(answers, self.model.network.read(states)):
+        everything = self.model.network.read(states)
+        everything[:, END] = -math.inf  # the form says where a text ends
+        for answer, logits in zip(answers, everything):
             token = int(choose(logits[None], answer.temperature, answer.generator))
             answer.say(self.tokenizer.characters[token], token)
