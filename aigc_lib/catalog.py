@@ -138,12 +138,15 @@ def fetch(name: str, to: Path | str | None = None, progress: Progress | None = N
 
     `to` is a folder like AIGC_DATA: the files go to ``to/name``. Whole files that are there
     already are kept. A file gets its final name only after its checksum was right.
-    Raises MissingData without a connection and DamagedData when something else arrived.
+    Raises MissingData without a connection, or where files without an address want an account, and DamagedData when something else arrived.
     """
     entry = dataset(name)
     if entry.kind != "fetch":
         raise ValueError(f"{name} is not downloaded ({entry.kind}). {_remedy(entry)}")
     folder = entry.folder if to is None else Path(to) / name
+    if by_hand := [file.path for file in entry.files if not file.url]:
+        raise MissingData(f"{entry.source} hands out {', '.join(by_hand)} only to who has an account and accepts its "
+                          f"terms: get them there, put them into {folder}; data/{name}/card.md says what next.")
     for file in entry.files:
         local = folder / file.path
         local.parent.mkdir(parents=True, exist_ok=True)

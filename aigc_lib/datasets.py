@@ -23,7 +23,9 @@ from aigc_lib.catalog import (  # noqa: F401  (readers find everything about dat
     fetch,
     verify,
 )
+from aigc_lib.coco import load_coco  # noqa: F401
 from aigc_lib.glucose_data import load_cgm_days, load_simglucose_traces, load_virtual_patients  # noqa: F401
+from aigc_lib.imagenet import load_imagenet  # noqa: F401
 from aigc_lib.interactions import load_lastfm_2k, load_movielens_small  # noqa: F401
 from aigc_lib.loans import load_credit_data, load_german_credit, load_lending_club  # noqa: F401
 from aigc_lib.machines import load_cmapss_fd001, load_nasa_batteries  # noqa: F401
