@@ -25,7 +25,7 @@ FILES = {  # platform -> (job file, schema), under deploy/
     "Azure ML": ("azureml/job.yml", "azureml_command_job"),
     "Azure ML 环境": ("azureml/environment.yml", "azureml_environment"),
 }
-# What the platform's own client looks at before it sends a request, see client_schema.
+# What AWS's client leaves to the service, see client_schema.
 UNSEEN_BY_CLIENT = {"pattern", "enum", "maximum", "maxLength", "maxItems", "maxProperties", "propertyNames"}
 INSTRUCTIONS = {"ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "RUN", "SHELL",
                 "STOPSIGNAL", "USER", "VOLUME", "WORKDIR", "ADD", "ONBUILD"}
@@ -35,13 +35,23 @@ def deploy() -> Path:
     return paths.ROOT / "deploy"
 
 
+def job_text(platform: str) -> str:
+    """The job file of a platform in FILES, as it is written. KeyError for another platform."""
+    return (deploy() / FILES[platform][0]).read_text(encoding="utf-8")
+
+
+def parse(platform: str, text: str) -> dict:
+    """A job file as read, without the editor's ``$schema``; ValueError when it is no JSON or YAML, or holds no names."""
+    try:
+        document = json.loads(text) if FILES[platform][0].endswith(".json") else yaml.safe_load(text)
+        return {name: value for name, value in document.items() if name != "$schema"}
+    except (yaml.YAMLError, AttributeError) as error:
+        raise ValueError(str(error)) from None
+
+
 def load_job(platform: str) -> dict:
-    """The job file of a platform in FILES, without the editor's ``$schema``. KeyError for another platform."""
-    path = deploy() / FILES[platform][0]
-    text = path.read_text(encoding="utf-8")
-    document = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    document.pop("$schema", None)
-    return document
+    """The job file of a platform in FILES, as read."""
+    return parse(platform, job_text(platform))
 
 
 @cache
@@ -51,11 +61,14 @@ def schema(platform: str) -> dict:
 
 
 def client_schema(platform: str) -> dict:
-    """The part of the schema that AWS's client checks before it sends: names, required members, types, lower bounds.
+    """What the platform's own client checks before it sends anything.
 
-    botocore leaves patterns, enumerations and upper bounds to the service; so a typing error in one of them costs
-    a round trip, not a machine.
+    Azure's client checks its whole schema. AWS's (botocore) checks names, required members, types and lower bounds,
+    and leaves patterns, enumerations and upper bounds to the service.
     """
+    if platform != "SageMaker":
+        return schema(platform)
+
     def kept(node: object) -> object:
         if isinstance(node, dict):
             return {key: kept(value) for key, value in node.items() if key not in UNSEEN_BY_CLIENT}
@@ -71,6 +84,24 @@ def job_problems(platform: str, document: object, rules: Mapping | None = None) 
 
 def _short(message: str, longest: int = 120) -> str:
     return message if len(message) <= longest else message[:longest] + "…"
+
+
+def lost_characters(platform: str, n: int, rng: np.random.Generator) -> list[dict | None]:
+    """``n`` copies of the job file, each without one of its characters, as read; None where reading fails.
+
+    Characters whose loss changes nothing (in a comment, a doubled space) are passed over.
+    """
+    text, found = job_text(platform), []
+    whole = parse(platform, text)
+    for i in rng.permutation(len(text)):
+        try:
+            document = parse(platform, text[:i] + text[i + 1:])
+        except ValueError:
+            document = None
+        found += [document] * (document != whole)
+        if len(found) == n:
+            break
+    return found
 
 
 @dataclass(frozen=True)
@@ -179,7 +210,7 @@ def container_problems(dockerfile: str, context: Path | None = None) -> list[str
     for word, rest in lines:
         if word in ("ENTRYPOINT", "CMD") and not _is_words(rest):
             problems.append(f"{word} 要写成 JSON 数组，否则收不到停止信号：{rest}")
-    return problems
+    return list(dict.fromkeys(problems))  # stages may repeat a line, and its fault
 
 
 def _is_words(text: str) -> bool:

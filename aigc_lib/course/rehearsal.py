@@ -82,8 +82,10 @@ def dry_run(platform: str, job: Mapping) -> str | None:
             _aigc(_sagemaker_words(job) if platform == "SageMaker" else _azureml_words(job))
     except click.ClickException as error:
         return error.format_message()
-    except (ValueError, TypeError, AttributeError, FileNotFoundError) as error:
-        return str(error) or type(error).__name__
+    except (ValueError, FileNotFoundError) as error:
+        return str(error)
+    except (TypeError, AttributeError):
+        return "有一处类型不对，预演不下去；是哪一处，看模式怎么说。"
     return None
 
 
@@ -102,8 +104,7 @@ def _sagemaker_words(request: Mapping) -> list[str]:
     if entry is None:
         return ["run", "train"]  # SageMaker then starts the image with the one word "train"
     program, *script = entry
-    if shutil.which(program) is None:
-        raise FileNotFoundError(f"容器里没有命令 {program}。")
+    _check_installed(program)
     if len(script) != 1:
         raise ValueError(f"入口应当是一个脚本，现在是 {script}。")
     path = _in_course(script[0])
@@ -111,10 +112,16 @@ def _sagemaker_words(request: Mapping) -> list[str]:
         return runpy.run_path(str(path))["plan"](sagemaker_layout(request, Path(root)))
 
 
+def _check_installed(program: str) -> None:
+    """The image's environment is made as ours is, so what lies beside our Python lies beside its."""
+    if shutil.which(program, path=str(Path(sys.executable).parent)) is None:
+        raise FileNotFoundError(f"课程的环境里没有命令“{program}”。")
+
+
 def _in_course(name: str) -> Path:
     path = paths.ROOT / name.removeprefix(IN_IMAGE + "/")
     if not (name.startswith(IN_IMAGE + "/") and path.is_file()):
-        raise FileNotFoundError(f"镜像里没有 {name}。")
+        raise FileNotFoundError(f"镜像里没有“{name}”。")
     return path
 
 
@@ -122,49 +129,44 @@ def _azureml_words(job: Mapping) -> list[str]:
     """The job's command with its inputs in place, and its results in the folder that is collected."""
     runs = job.get("environment_variables", {}).get("AIGC_RUNS", "runs")
     if not (Path.cwd() / runs).resolve().is_relative_to(Path.cwd() / COLLECTED):
-        raise ValueError(f"结果写到 {runs}，平台只收 ./{COLLECTED}：跑完就没了。")
-    words = shlex.split(filled(job.get("command", ""), job.get("inputs", {})))
-    if words[:1] != ["aigc"]:
-        raise FileNotFoundError(f"容器里没有命令 {words[0]}。" if words else "作业没有写要跑的命令。")
-    return words[1:]
+        raise ValueError(f"结果写到“{runs}”，平台只收 ./{COLLECTED}：跑完就没了。")
+    program, *words = shlex.split(filled(job.get("command", ""), job.get("inputs", {}))) or [""]
+    _check_installed(program)
+    return words
 
 
 def filled(command: str, inputs: Mapping) -> str:
     """``command`` with ``${{inputs.name}}`` replaced; ValueError when an input is missing or has no plain value."""
-    def value(found: re.Match) -> str:
-        name = found.group(1)
-        if not isinstance(inputs.get(name), (str, int, float)):
-            raise ValueError(f"命令要用输入 {name}，作业里没有，或者不是一个值。")
-        return str(inputs[name])
-    done = re.sub(r"\$\{\{\s*inputs\.(\w+)\s*\}\}", value, command)
-    if "${{" in done:
-        raise ValueError(f"命令里有填不上的地方：{done[done.index('${{'):][:40]}")
+    plain = {name: str(value) for name, value in inputs.items() if isinstance(value, (str, int, float))}
+    done = re.sub(r"\$\{\{\s*inputs\.(\w+)\s*\}\}", lambda found: plain.get(found.group(1), found.group(0)), command)
+    if left := re.search(r"\$\{\{.*?(\}\}|$)", done):
+        raise ValueError(f"命令里的 {left.group(0)} 填不上：作业的 inputs 里没有它，或者它不是一个值。")
     return done
 
 
-def run_here(words: Sequence[str], folder: Path, threads: int = 1, **more: str) -> Rehearsal:
+def run_here(words: Sequence[str], folder: Path, **more: str) -> Rehearsal:
     """``aigc`` with these words on this machine, results in ``folder``. ``more`` goes into the environment."""
-    return _run([sys.executable, "-m", "aigc_lib.course.cli", *words], folder, folder, threads, more)
+    return _run([sys.executable, "-m", "aigc_lib.course.cli", *words], folder, folder, more)
 
 
-def run_sagemaker(request: Mapping, root: Path, threads: int = 1, **more: str) -> Rehearsal:
+def run_sagemaker(request: Mapping, root: Path, **more: str) -> Rehearsal:
     """The request's entry script in a folder laid out as /opt/ml; results from where SageMaker collects them."""
     script = _in_course(request["AlgorithmSpecification"]["ContainerEntrypoint"][1])
     sagemaker_layout(request, root)
-    return _run([sys.executable, str(script), str(root)], root, root / "output" / "data", threads, more)
+    return _run([sys.executable, str(script), str(root)], root, root / "output" / "data", more)
 
 
-def run_azureml(job: Mapping, folder: Path, threads: int = 1, **more: str) -> Rehearsal:
+def run_azureml(job: Mapping, folder: Path, **more: str) -> Rehearsal:
     """The job's command in a folder of its own; results from its ``outputs``, as Azure ML collects them."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "aigc_lib.course.cli", *_azureml_words(job)]
-    return _run(command, folder, folder / COLLECTED, threads, {**job.get("environment_variables", {}), **more})
+    return _run(command, folder, folder / COLLECTED, {**job.get("environment_variables", {}), **more})
 
 
-def _run(command: Sequence[str], cwd: Path, results: Path, threads: int, more: Mapping[str, str]) -> Rehearsal:
+def _run(command: Sequence[str], cwd: Path, results: Path, more: Mapping[str, str]) -> Rehearsal:
     cwd.mkdir(parents=True, exist_ok=True)
     search = os.pathsep.join([str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "AIGC_RUNS": str(results), "OMP_NUM_THREADS": str(threads), "PYTHONPATH": search, **more}
+    environment = {**os.environ, "AIGC_RUNS": str(results), "OMP_NUM_THREADS": "1", "PYTHONPATH": search, **more}
     started = time.perf_counter()
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - started
