@@ -77,10 +77,15 @@ def list_chapters(chapters: tuple[str, ...]) -> None:
 @DASK
 @click.option("--seed", type=int, default=0, show_default=True, help="随机种子。")
 @click.option("--save", is_flag=True, help="把完整运行的输出写回 notebooks/，用时写进 book/timings.json。")
-def run(chapters: tuple[str, ...], seed: int, **options) -> None:
-    """运行章节，默认是全部；结果在 runs/ 里。"""
+@click.option("--dry-run", is_flag=True, help="只核对命令和章节，说会跑什么，不跑。")
+def run(chapters: tuple[str, ...], seed: int, dry_run: bool, **options) -> None:
+    """运行章节，默认是全部；结果在 runs/ 里，环境变量 AIGC_RUNS 可以换个地方。"""
     manifest = load_manifest()
     chosen = select(manifest, chapters)
+    if dry_run:
+        for chapter in chosen:
+            click.echo(f"会跑 {chapter.name}，种子 {seed}，预算 {chapter.budget(options['profile']):g} 秒。")
+        return
     from aigc_lib.course.ledger import agreement
     from aigc_lib.course.reports import record_course
     from aigc_lib.course.runner import Options, run_course
