@@ -1,4 +1,4 @@
-"""The VAE in plain JAX: functions of a dictionary of arrays. JAX brings derivatives and a compiler; Adam is ours to write."""
+"""The VAE in plain JAX: functions of a dictionary of arrays. JAX brings derivatives and a compiler; Adam is ours."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-EPSILON = 1e-8  # this Adam is ours; epsilon is where Keras has it
 Weights = dict[str, jax.Array]
+SHARED = {}  # Adam is written as Keras has it
 
 
 def encode_with(weights: Weights, x):
@@ -32,38 +32,46 @@ def loss(weights: Weights, x, noise):
 
 
 @jax.jit
-def update(weights: Weights, first: Weights, second: Weights, step, epsilon, x, noise):
-    """One step of Adam (Kingma & Ba 2015): first and second are the running moments of the gradients."""
+def update(weights: Weights, first: Weights, second: Weights, step, x, noise):
+    """One step of Adam (Kingma & Ba 2015); first and second are the running moments of the gradients."""
     value, gradients = jax.value_and_grad(loss)(weights, x, noise)
     first = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, first, gradients)
     second = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, second, gradients)
     rate = 1e-3 * jnp.sqrt(1 - 0.999**step) / (1 - 0.9**step)
-    move = jax.tree.map(lambda w, m, v: w - rate * m / (jnp.sqrt(v) + epsilon), weights, first, second)
-    return move, first, second, value
+    weights = jax.tree.map(lambda w, m, v: w - rate * m / (jnp.sqrt(v) + 1e-7), weights, first, second)
+    return weights, first, second, value
 
 
-def fit(model: dict, batches: Iterator, epochs: int, steps: int, epsilon: float, on_epoch: Callable[[float], None]) -> None:
+def fit(model: dict, batches: Iterator, epochs: int, steps: int, on_epoch: Callable[[float], None]) -> None:
     weights, step = model["weights"], 0
     first = second = jax.tree.map(jnp.zeros_like, weights)
     for _ in range(epochs):
         total = 0.0
         for _ in range(steps):
             step += 1
-            weights, first, second, value = update(weights, first, second, float(step), epsilon, *next(batches))
+            weights, first, second, value = update(weights, first, second, float(step), *next(batches))
             total += float(value)
         on_epoch(total / steps)
     model["weights"] = weights
 
 
-def build(sizes: tuple[int, int, int], seed: int) -> dict:
-    """Weights drawn as Glorot & Bengio (2010) do; plain JAX has no default of its own."""
+def start(sizes: tuple[int, int, int], seed: int) -> Weights:
+    """Uniform as in Glorot & Bengio (2010); plain JAX has no default of its own."""
     pixels, hidden, latent = sizes
     shapes = {"encoder.0": (hidden, pixels), "encoder.2": (2 * latent, hidden),
               "decoder.0": (hidden, latent), "decoder.2": (pixels, hidden)}
     weights, draw = {}, jax.nn.initializers.glorot_uniform(in_axis=1, out_axis=0)
     for key, (name, shape) in zip(jax.random.split(jax.random.key(seed), len(shapes)), shapes.items()):
         weights |= {f"{name}.weight": draw(key, shape), f"{name}.bias": jnp.zeros(shape[0])}
-    return {"weights": weights}
+    return weights
+
+
+def use(dtype: str) -> None:
+    jax.config.update("jax_enable_x64", dtype == "float64")
+
+
+def build(sizes: tuple[int, int, int], seed: int) -> dict:
+    return {"weights": start(sizes, seed)}
 
 
 def load_weights(model: dict, weights: dict[str, np.ndarray]) -> None:

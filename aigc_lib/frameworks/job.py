@@ -1,84 +1,76 @@
-"""What goes to a framework's process and what comes back: arrays as safetensors, the rest as JSON."""
+"""What goes to a framework's process and what comes back: arrays as safetensors, the rest as JSON.
+
+It needs nothing but numpy and safetensors, so that it also runs where only a framework is installed.
+"""
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+Arrays = dict[str, np.ndarray]
+OUTPUTS = ("mean", "log_variance", "x_hat")
 
-SHOWN = 16
+
+@dataclass(frozen=True)
+class Job:
+    """What every framework is asked to do; all that is drawn follows from ``seed``, in NumPy, alike in every process.
+
+    trainings: one after the other, each of ``epochs`` of ``steps`` batches. "shared" starts from ``start_weights``,
+    with the same Adam for all; "exact" is the same in float64; "own" is with the framework's own first weights and
+    own Adam, on batches of its own.
+    """
+
+    seed: int = 0
+    trainings: tuple[str, ...] = ("shared", "exact", "own", "own", "own")
+    epochs: int = 10
+    steps: int = 40
+    batch: int = 128
+    hidden: int = 256
+    latent: int = 16
+
+    def start_weights(self, pixels: int) -> Arrays:
+        """Uniform as in Glorot & Bengio (2010), in PyTorch's names and layout (out, in)."""
+        shapes = {"encoder.0": (self.hidden, pixels), "encoder.2": (2 * self.latent, self.hidden),
+                  "decoder.0": (self.hidden, self.latent), "decoder.2": (pixels, self.hidden)}
+        rng, weights = np.random.default_rng([self.seed, 1000]), {}
+        for name, shape in shapes.items():
+            most = (6 / sum(shape)) ** 0.5
+            weights[f"{name}.weight"] = rng.uniform(-most, most, shape).astype(np.float32)
+            weights[f"{name}.bias"] = np.zeros(shape[0], np.float32)
+        return weights
+
+    def batches(self, x: np.ndarray, training: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Pictures (batch, pixels) and noise (batch, latent), step by step, in the type of x."""
+        rng = np.random.default_rng([self.seed, training])
+        for _ in range(self.epochs * self.steps):
+            rows = rng.integers(0, len(x), self.batch)
+            yield x[rows], rng.standard_normal((self.batch, self.latent), dtype=np.float32).astype(x.dtype, copy=False)
+
+    def test_noise(self, n: int) -> np.ndarray:
+        return np.random.default_rng([self.seed, 2000]).standard_normal((n, self.latent), dtype=np.float32)
 
 
 @dataclass
 class Training:
-    """One training: which pictures in which order, the noise of each step, and where the weights start.
+    """Each epoch's loss, seconds on the clock and CPU seconds; -ELBO of the test pictures at the end, nats a picture."""
 
-    order (E, S, B): rows of x_train for E epochs of S steps; noise (E, S, B, latent). weights: in PyTorch's names and
-    layout; none for the framework's own default, drawn by seed. epsilon: Adam's; none for the framework's default.
-    """
-
-    order: np.ndarray
-    noise: np.ndarray
-    weights: dict[str, np.ndarray] | None = None
-    seed: int = 0
-    epsilon: float | None = None
-
-
-@dataclass
-class Job:
-    """x_train (N, pixels), x_test (M, pixels), noise_test (M, latent), all float32; hidden: width of the middle layer."""
-
-    x_train: np.ndarray
-    x_test: np.ndarray
-    noise_test: np.ndarray
-    hidden: int
-    trainings: list[Training]
-
-    def __post_init__(self) -> None:
-        if len(self.x_test) != len(self.noise_test):
-            raise ValueError(f"wanted one row of noise for each test picture, found {len(self.noise_test)} for {len(self.x_test)}.")
-        for t in self.trainings:
-            if t.noise.shape != (*t.order.shape, self.noise_test.shape[1]):
-                raise ValueError(f"wanted noise of shape order x latent {(*t.order.shape, self.noise_test.shape[1])}, "
-                                 f"found {t.noise.shape}.")
-
-    @property
-    def sizes(self) -> tuple[int, int, int]:
-        """Pixels, hidden, latent."""
-        return self.x_train.shape[1], self.hidden, self.noise_test.shape[1]
-
-
-@dataclass
-class Outputs:
-    """What a model says of the test pictures: mean and log variance (M, latent), x_hat (M, pixels)."""
-
-    mean: np.ndarray
-    log_variance: np.ndarray
-    x_hat: np.ndarray
-
-
-@dataclass
-class Trained:
-    """losses, seconds on the clock and CPU seconds of each epoch, (E,); the outputs and weights at the end."""
-
+    kind: str
     losses: list[float]
     seconds: list[float]
     cpu_seconds: list[float]
-    outputs: Outputs
-    weights: dict[str, np.ndarray]
+    minus_elbo: float
 
 
 @dataclass
 class Exported:
-    """A file that a framework wrote: its size, and how far the picture differs when it is run again.
-
-    error: None where nobody ran it. problem: why there is no file, else empty.
-    """
+    """A file that a framework wrote: bytes, and how far its picture is off when read back; or why there is none."""
 
     kind: str
-    file: str = ""
+    file: str
     size: int = 0
     error: float | None = None
     problem: str = ""
@@ -86,59 +78,57 @@ class Exported:
 
 @dataclass
 class Report:
-    """One framework's answer. before: outputs of the first training's start; peak_mb: the process's peak memory.
+    """One framework's answer.
 
-    pictures: what the last model decodes from the first SHOWN rows of noise_test, to check the exported files by.
+    before, after: OUTPUTS for the test pictures before and after the first training; weights: at its end, in
+    PyTorch's names and layout. peak_mb: the process's peak memory, exporters left out.
     """
 
     system: str
-    versions: dict[str, str] = field(default_factory=dict)
-    import_seconds: float = 0.0
-    peak_mb: float | None = None
-    before: Outputs | None = None
-    trained: list[Trained] = field(default_factory=list)
-    exports: list[Exported] = field(default_factory=list)
-    pictures: np.ndarray | None = None
+    versions: dict[str, str]
+    import_seconds: float
+    peak_mb: float | None
+    trainings: list[Training]
+    exports: list[Exported]
+    before: Arrays
+    after: Arrays
+    weights: Arrays
+
+    def of(self, kind: str) -> list[Training]:
+        return [training for training in self.trainings if training.kind == kind]
 
 
-def _flat(tree: object, prefix: str, arrays: dict[str, np.ndarray]) -> object:
-    """The tree with every array replaced by the name under which ``arrays`` now holds it."""
-    if isinstance(tree, np.ndarray):
-        arrays[prefix] = np.ascontiguousarray(tree)
-        return {"array": prefix}
-    if isinstance(tree, dict):
-        return {key: _flat(value, f"{prefix}/{key}", arrays) for key, value in tree.items()}
-    if isinstance(tree, list):
-        return [_flat(value, f"{prefix}/{i}", arrays) for i, value in enumerate(tree)]
-    return tree
+GROUPS = ("before", "after", "weights")
 
 
-def _filled(tree: object, arrays: dict[str, np.ndarray]) -> object:
-    if isinstance(tree, dict):
-        return arrays[tree["array"]] if set(tree) == {"array"} else {k: _filled(v, arrays) for k, v in tree.items()}
-    return [_filled(value, arrays) for value in tree] if isinstance(tree, list) else tree
+def save_job(job: Job, x_train: np.ndarray, x_test: np.ndarray, folder: Path) -> None:
+    """x_train (N, pixels), x_test (M, pixels), float32."""
+    for x in (x_train, x_test):
+        if x.ndim != 2 or x.dtype != np.float32 or x.shape[1] != x_train.shape[1]:
+            raise ValueError(f"wanted two float32 arrays (N, pixels) of one width, found {x_train.dtype} {x_train.shape} "
+                             f"and {x_test.dtype} {x_test.shape}.")
+    (folder / "job.json").write_text(json.dumps(asdict(job)), encoding="utf-8")
+    save_file({"train": np.ascontiguousarray(x_train), "test": np.ascontiguousarray(x_test)}, folder / "job.safetensors")
 
 
-def save(thing: Job | Report, folder: Path, name: str) -> None:
-    """Write NAME.safetensors and NAME.json."""
-    arrays: dict[str, np.ndarray] = {}
-    tree = _flat(asdict(thing), "", arrays)
-    save_file(arrays, folder / f"{name}.safetensors")
-    (folder / f"{name}.json").write_text(json.dumps(tree), encoding="utf-8")
+def load_job(folder: Path) -> tuple[Job, np.ndarray, np.ndarray]:
+    pictures = load_file(folder / "job.safetensors")
+    return Job(**json.loads((folder / "job.json").read_text(encoding="utf-8"))), pictures["train"], pictures["test"]
 
 
-def _read(folder: Path, name: str) -> dict:
-    tree = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-    return _filled(tree, load_file(folder / f"{name}.safetensors"))
-
-
-def load_job(folder: Path) -> Job:
-    tree = _read(folder, "job")
-    return Job(**tree | {"trainings": [Training(**t) for t in tree["trainings"]]})
+def save_report(report: Report, folder: Path) -> None:
+    facts = asdict(report)
+    arrays = {f"{group}/{name}": np.ascontiguousarray(array)
+              for group in GROUPS for name, array in facts.pop(group).items()}
+    save_file(arrays, folder / "report.safetensors")
+    (folder / "report.json").write_text(json.dumps(facts), encoding="utf-8")
 
 
 def load_report(folder: Path) -> Report:
-    tree = _read(folder, "report")
-    trained = [Trained(**t | {"outputs": Outputs(**t["outputs"])}) for t in tree["trained"]]
-    return Report(**tree | {"before": Outputs(**tree["before"]), "trained": trained,
-                            "exports": [Exported(**e) for e in tree["exports"]]})
+    facts = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    facts |= {"trainings": [Training(**t) for t in facts["trainings"]],
+              "exports": [Exported(**e) for e in facts["exports"]], **{group: {} for group in GROUPS}}
+    for key, array in load_file(folder / "report.safetensors").items():
+        group, name = key.split("/")
+        facts[group][name] = array
+    return Report(**facts)

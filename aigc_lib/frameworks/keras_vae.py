@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-EPSILON = 1e-7  # of keras.optimizers.Adam, added to the raw root: "epsilon hat" of Kingma & Ba 2015, section 2
+SHARED = {}  # options of fit that make its Adam the one of all: it is Keras's own
 
 
 @keras.saving.register_keras_serializable("aigc")
@@ -48,10 +48,19 @@ class VAE(keras.Model):
         return super().get_config() | self.sizes
 
 
-def fit(model: VAE, batches: Iterator, epochs: int, steps: int, epsilon: float, on_epoch: Callable[[float], None]) -> None:
-    model.compile(optimizer=keras.optimizers.Adam(1e-3, epsilon=epsilon))
+def fit(model: VAE, batches: Iterator, epochs: int, steps: int, on_epoch: Callable[[float], None]) -> None:
+    model.compile(optimizer=keras.optimizers.Adam(1e-3))
     tell = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch(logs["loss"]))
     model.fit(((batch,) for batch in batches), epochs=epochs, steps_per_epoch=steps, verbose=0, callbacks=[tell])
+
+
+def use(dtype: str) -> None:
+    keras.config.set_floatx(dtype)        # of metrics
+    keras.config.set_dtype_policy(dtype)  # of layers
+    if keras.backend.backend() == "jax":
+        import jax  # the backend that is loaded
+
+        jax.config.update("jax_enable_x64", dtype == "float64")
 
 
 def build(sizes: tuple[int, int, int], seed: int) -> VAE:
@@ -60,8 +69,9 @@ def build(sizes: tuple[int, int, int], seed: int) -> VAE:
 
 
 def _dense(model: VAE) -> dict[str, keras.layers.Dense]:
-    """Torch's names of the four layers: between two of them there is a ReLU, which counts there."""
-    return {f"{part}.{2 * i}": layer for part in ("encoder", "decoder") for i, layer in enumerate(getattr(model, part).layers)}
+    """PyTorch's names of the four layers: between two of them there is a ReLU, which counts there."""
+    return {f"{part}.{2 * i}": layer
+            for part in ("encoder", "decoder") for i, layer in enumerate(getattr(model, part).layers)}
 
 
 def load_weights(model: VAE, weights: dict[str, np.ndarray]) -> None:
@@ -88,10 +98,18 @@ def decode(model: VAE, z: np.ndarray) -> np.ndarray:
 
 def export_keras(model: VAE, file: Path, z: np.ndarray) -> np.ndarray:
     model.save(file)
-    return decode(keras.saving.load_model(file), z)
+    return decode(open_keras(file), z)
 
 
-def export_onnx(model: VAE, file: Path, z: np.ndarray | None = None) -> None:
+def open_keras(file: Path) -> VAE:
+    """A VAE from a .keras file that any backend wrote. ValueError for a file of something else."""
+    model = keras.saving.load_model(file)  # its safe mode, the default, runs no code from the file
+    if not isinstance(model, VAE):
+        raise ValueError(f"wanted a VAE in {file.name}, found a {type(model).__name__}.")
+    return model
+
+
+def export_onnx(model: VAE, file: Path, z: np.ndarray) -> None:
     model.decoder.export(file, format="onnx", verbose=False)
 
 
@@ -103,5 +121,5 @@ def export_saved_model(model: VAE, file: Path, z: np.ndarray) -> np.ndarray:
     return loaded.serve(z).numpy()
 
 
-EXPORTS = {".keras": ("vae.keras", export_keras), "ONNX": ("decoder.onnx", export_onnx),
-           "SavedModel": ("saved_model", export_saved_model)}
+EXPORTS = {".keras": ("vae.keras", export_keras), "SavedModel": ("saved_model", export_saved_model),
+           "ONNX": ("decoder.onnx", export_onnx)}

@@ -7,8 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-EPSILON = 1e-8  # of torch.optim.Adam, added to the corrected root: algorithm 1 of Kingma & Ba 2015
-
 
 class VAE(nn.Module):
     """x (B, pixels) -> z (B, latent) -> x_hat; one variance for all pixels, the best one of the batch."""
@@ -34,8 +32,9 @@ class VAE(nn.Module):
         return (rebuilding + kl) / x.shape[1]
 
 
-def fit(model: VAE, batches: Iterator, epochs: int, steps: int, epsilon: float, on_epoch: Callable[[float], None]) -> None:
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=epsilon, fused=True)
+def fit(model: VAE, batches: Iterator, epochs: int, steps: int, on_epoch: Callable[[float], None],
+        adam: type[torch.optim.Adam] = torch.optim.Adam) -> None:
+    optimizer = adam(model.parameters(), lr=1e-3, fused=True)
     for _ in range(epochs):
         total = 0.0
         for _ in range(steps):
@@ -46,6 +45,31 @@ def fit(model: VAE, batches: Iterator, epochs: int, steps: int, epsilon: float, 
             optimizer.step()
             total += loss.item()
         on_epoch(total / steps)
+
+
+class KerasAdam(torch.optim.Adam):
+    """Adam with epsilon where Keras has it: in Kingma & Ba (2015) before section 2.1, not in algorithm 1.
+
+    Keras adds 1e-7 to the root before the bias is corrected, PyTorch 1e-8 after. So Keras's is PyTorch's with an
+    epsilon that falls from 31 times 1e-7 to 1e-7.
+    """
+
+    def __init__(self, params, **options):
+        super().__init__(params, **options)
+        self.steps = 0
+
+    def step(self, closure=None):
+        self.steps += 1
+        for group in self.param_groups:
+            group["eps"] = 1e-7 / (1 - group["betas"][1] ** self.steps) ** 0.5
+        return super().step(closure)
+
+
+SHARED = {"adam": KerasAdam}  # options of fit that make its Adam the one of all
+
+
+def use(dtype: str) -> None:
+    torch.set_default_dtype(getattr(torch, dtype))
 
 
 def build(sizes: tuple[int, int, int], seed: int) -> VAE:
@@ -59,7 +83,7 @@ def load_weights(model: VAE, weights: dict[str, np.ndarray]) -> None:
 
 
 def dump_weights(model: VAE) -> dict[str, np.ndarray]:
-    return {name: value.numpy() for name, value in model.state_dict().items()}
+    return {name: value.numpy().copy() for name, value in model.state_dict().items()}
 
 
 @torch.no_grad()
@@ -85,4 +109,4 @@ def export_pt2(model: VAE, file: Path, z: np.ndarray) -> np.ndarray:
         return torch.export.load(file).module()(torch.from_numpy(z)).numpy()
 
 
-EXPORTS = {"ONNX": ("decoder.onnx", export_onnx), "torch.export": ("decoder.pt2", export_pt2)}
+EXPORTS = {"torch.export": ("decoder.pt2", export_pt2), "ONNX": ("decoder.onnx", export_onnx)}
