@@ -40,12 +40,12 @@ $(VENV)/.torch: constraints.txt
 
 $(VENV)/.course: $(VENV)/.torch pyproject.toml
 	@echo "安装课程需要的包（约一分钟）。"
-	$(BIN)/pip install -q -c constraints.txt -e '.[site,entertainment,finance,manufacturing,compliance]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[site,entertainment,finance,frameworks,manufacturing,compliance]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.course
 	@echo "安装测试需要的包（约一分钟）。"
-	$(BIN)/pip install -q -c constraints.txt -e '.[site,entertainment,finance,manufacturing,compliance,cluster,dev]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[site,entertainment,finance,frameworks,manufacturing,compliance,cluster,dev]'
 	@touch $@
 
 clean:

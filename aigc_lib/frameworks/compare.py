@@ -1,7 +1,9 @@
 """Starts one process a framework, one after the other, each on one thread, and reads what comes back."""
 
 import importlib
+import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -25,7 +27,10 @@ SETTINGS = {
 
 def interpreter(system: str) -> str:
     """This Python; for TensorFlow the one that AIGC_TENSORFLOW names, where it names one."""
-    return system == "keras-tensorflow" and os.environ.get("AIGC_TENSORFLOW") or sys.executable
+    named = os.environ.get("AIGC_TENSORFLOW") if system == "keras-tensorflow" else None
+    if named and shutil.which(named) is None:
+        raise ValueError("AIGC_TENSORFLOW should name a Python that has TensorFlow; what it names cannot be started.")
+    return named or sys.executable
 
 
 def run(system: str, folder: Path, timeout: float = 300) -> Report | None:
@@ -76,18 +81,19 @@ def keras_on_torch(home: Path) -> ModuleType | None:
     return importlib.import_module("aigc_lib.frameworks.keras_vae")
 
 
-def reference(weights: Arrays, x: np.ndarray, noise: np.ndarray) -> Arrays:
-    """The VAE's outputs in float64, by NumPy: what every framework would say if it did not round."""
+def exact_layers(weights: Arrays, a: np.ndarray, part: str) -> np.ndarray:
+    """The "encoder" or "decoder" by NumPy in float64: what every framework would say if it did not round."""
     w = {name: value.astype(np.float64) for name, value in weights.items()}
+    h = np.maximum(a @ w[f"{part}.0.weight"].T + w[f"{part}.0.bias"], 0)
+    return h @ w[f"{part}.2.weight"].T + w[f"{part}.2.bias"]
 
-    def layers(a: np.ndarray, part: str) -> np.ndarray:
-        h = np.maximum(a @ w[f"{part}.0.weight"].T + w[f"{part}.0.bias"], 0)
-        return h @ w[f"{part}.2.weight"].T + w[f"{part}.2.bias"]
 
-    mean, log_variance = np.split(layers(x, "encoder"), 2, axis=1)
+def reference(weights: Arrays, x: np.ndarray, noise: np.ndarray) -> Arrays:
+    """The VAE's OUTPUTS in float64."""
+    mean, log_variance = np.split(exact_layers(weights, x, "encoder"), 2, axis=1)
     log_variance = log_variance.clip(-12, 8)
-    return {"mean": mean, "log_variance": log_variance,
-            "x_hat": layers(mean + np.exp(log_variance / 2) * noise, "decoder")}
+    z = mean + np.exp(log_variance / 2) * noise
+    return {"mean": mean, "log_variance": log_variance, "x_hat": exact_layers(weights, z, "decoder")}
 
 
 def farthest(a: Arrays, b: Arrays) -> float:
@@ -106,14 +112,9 @@ def seconds_a_step(trainings: Sequence[Training], steps: int, clock: str = "cpu_
 
 
 def warm_up_seconds(report: Report) -> float:
-    """What the very first epoch took above a usual one: compiling, choosing kernels, first allocations."""
-    first = report.trainings[0].cpu_seconds
+    """Seconds on the clock that the first epoch took above a usual one: compiling, choosing kernels, first allocations.
+
+    Not CPU seconds: compilers are processes of their own.
+    """
+    first = report.trainings[0].seconds
     return first[0] - float(np.median(first[1:]))
-
-
-def run_onnx(file: Path, z: np.ndarray) -> np.ndarray:
-    """An exported decoder's pictures, by ONNX's own reference evaluator."""
-    from onnx.reference import ReferenceEvaluator  # part of an extra
-
-    network = ReferenceEvaluator(str(file))
-    return network.run(None, {network.input_names[0]: z})[0]

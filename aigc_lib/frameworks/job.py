@@ -67,12 +67,12 @@ class Training:
 
 @dataclass
 class Exported:
-    """A file that a framework wrote: bytes, and how far its picture is off when read back; or why there is none."""
+    """A file that a framework wrote: bytes, and how far its pictures are off when read back; or why there is none."""
 
     kind: str
     file: str
     size: int = 0
-    error: float | None = None
+    error: float = 0.0
     problem: str = ""
 
 

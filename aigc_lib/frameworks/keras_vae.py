@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from aigc_lib.frameworks.read_back import run_onnx
+
 SHARED = {}  # options of fit that make its Adam the one of all: it is Keras's own
 
 
@@ -102,15 +104,16 @@ def export_keras(model: VAE, file: Path, z: np.ndarray) -> np.ndarray:
 
 
 def open_keras(file: Path) -> VAE:
-    """A VAE from a .keras file that any backend wrote. ValueError for a file of something else."""
+    """A VAE from a .keras file that any backend wrote. TypeError for a file of something else."""
     model = keras.saving.load_model(file)  # its safe mode, the default, runs no code from the file
     if not isinstance(model, VAE):
-        raise ValueError(f"wanted a VAE in {file.name}, found a {type(model).__name__}.")
+        raise TypeError(f"wanted a VAE in {file.name}, found a {type(model).__name__}.")
     return model
 
 
-def export_onnx(model: VAE, file: Path, z: np.ndarray) -> None:
+def export_onnx(model: VAE, file: Path, z: np.ndarray) -> np.ndarray:
     model.decoder.export(file, format="onnx", verbose=False)
+    return run_onnx(file, z)
 
 
 def export_saved_model(model: VAE, file: Path, z: np.ndarray) -> np.ndarray:

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from aigc_lib.frameworks.read_back import run_onnx
+
 
 class VAE(nn.Module):
     """x (B, pixels) -> z (B, latent) -> x_hat; one variance for all pixels, the best one of the batch."""
@@ -97,9 +99,10 @@ def decode(model: VAE, z: np.ndarray) -> np.ndarray:
     return model.decode(torch.from_numpy(z)).numpy()
 
 
-def export_onnx(model: VAE, file: Path, z: np.ndarray) -> None:
+def export_onnx(model: VAE, file: Path, z: np.ndarray) -> np.ndarray:
     torch.onnx.export(model.decoder, (torch.from_numpy(z),), file, dynamo=True, verbose=False, input_names=["z"],
                       dynamic_shapes=({0: torch.export.Dim("batch")},), external_data=False)
+    return run_onnx(file, z)
 
 
 def export_pt2(model: VAE, file: Path, z: np.ndarray) -> np.ndarray:

@@ -71,7 +71,7 @@ def export(module: ModuleType, model, folder: Path, z: np.ndarray) -> Iterator[E
             yield Exported(kind, name, problem=f"{type(error).__name__}: {error}".splitlines()[0][:160])
             continue
         size = sum(part.stat().st_size for part in [file, *file.rglob("*")] if part.is_file())
-        yield Exported(kind, name, size, None if back is None else float(np.abs(back - wanted).max()))
+        yield Exported(kind, name, size, float(np.abs(back - wanted).max()))
 
 
 def peak_mb() -> float | None:
