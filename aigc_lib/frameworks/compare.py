@@ -2,11 +2,14 @@
 
 import importlib
 import importlib.util
+import logging
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
 from types import ModuleType
@@ -79,6 +82,17 @@ def keras_on_torch(home: Path) -> ModuleType | None:
         return None
     os.environ |= {"KERAS_BACKEND": "torch", "KERAS_HOME": str(home)}  # read once, at the import
     return importlib.import_module("aigc_lib.frameworks.keras_vae")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep an exporter's warnings, of optional packages and of its own older parts, out of a notebook."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def exact_layers(weights: Arrays, a: np.ndarray, part: str) -> np.ndarray:

@@ -100,8 +100,8 @@ def decode(model: VAE, z: np.ndarray) -> np.ndarray:
 
 
 def export_onnx(model: VAE, file: Path, z: np.ndarray) -> np.ndarray:
-    torch.onnx.export(model.decoder, (torch.from_numpy(z),), file, dynamo=True, verbose=False, input_names=["z"],
-                      dynamic_shapes=({0: torch.export.Dim("batch")},), external_data=False)
+    torch.onnx.export(model.decoder.eval(), (torch.from_numpy(z),), file, dynamo=True, verbose=False,
+                      input_names=["z"], dynamic_shapes=({0: torch.export.Dim("batch")},), external_data=False)
     return run_onnx(file, z)
 
 
