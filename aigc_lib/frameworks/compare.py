@@ -10,7 +10,6 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import combinations
 from pathlib import Path
 from types import ModuleType
 
@@ -113,11 +112,6 @@ def reference(weights: Arrays, x: np.ndarray, noise: np.ndarray) -> Arrays:
 def farthest(a: Arrays, b: Arrays) -> float:
     """The largest difference between two models' outputs, over means, log variances and pixels."""
     return max(float(np.abs(a[name].astype(np.float64) - b[name]).max()) for name in OUTPUTS)
-
-
-def typical_gap(values: Sequence[float]) -> float:
-    """The mean difference between two of the values."""
-    return float(np.mean([abs(a - b) for a, b in combinations(values, 2)]))
 
 
 def seconds_a_step(trainings: Sequence[Training], steps: int, clock: str = "cpu_seconds") -> float:
