@@ -40,12 +40,12 @@ $(VENV)/.torch: constraints.txt
 
 $(VENV)/.course: $(VENV)/.torch pyproject.toml
 	@echo "安装课程需要的包（约一分钟）。"
-	$(BIN)/pip install -q -c constraints.txt -e '.[site,entertainment,finance,manufacturing,compliance,appendix]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[site,entertainment,finance,manufacturing,compliance,frameworks,appendix]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.course
 	@echo "安装测试需要的包（约一分钟）。"
-	$(BIN)/pip install -q -c constraints.txt -e '.[site,entertainment,finance,manufacturing,compliance,appendix,cluster,dev]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[site,entertainment,finance,manufacturing,compliance,frameworks,appendix,cluster,dev]'
 	@touch $@
 
 clean:

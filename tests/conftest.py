@@ -12,7 +12,7 @@ settings.load_profile("course")
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch):
-    for name in ("AIGC_PROFILE", "AIGC_DATA"):
+    for name in ("AIGC_PROFILE", "AIGC_DATA", "AIGC_TENSORFLOW"):
         monkeypatch.delenv(name, raising=False)
 
 
