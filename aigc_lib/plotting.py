@@ -18,8 +18,8 @@ from aigc_lib.checks import check_tensor
 from aigc_lib.diagrams import architecture
 from aigc_lib.style import COLORS, HATCHES, INK, LINESTYLES, MARKERS, missing_glyphs, use_style
 
-__all__ = ["COLORS", "HATCHES", "LINESTYLES", "MARKERS", "animate", "architecture", "contact_sheet", "curve", "image_grid",
-           "interval_plot", "missing_glyphs", "plt", "png", "show", "use_style"]
+__all__ = ["COLORS", "HATCHES", "LINESTYLES", "MARKERS", "animate", "architecture", "contact_sheet", "curve",
+           "image_grid", "interval_plot", "missing_glyphs", "plt", "png", "show", "use_style"]
 
 GRID_WIDTH = 890  # pixels that a grid of pictures may take
 LARGEST_SIDE = 170  # pixels of one picture in it
