@@ -18,8 +18,8 @@ from aigc_lib.checks import check_tensor
 from aigc_lib.diagrams import architecture
 from aigc_lib.style import COLORS, HATCHES, INK, LINESTYLES, MARKERS, missing_glyphs, use_style
 
-__all__ = ["COLORS", "HATCHES", "LINESTYLES", "MARKERS", "animate", "architecture", "curve", "image_grid",
-           "interval_plot", "missing_glyphs", "plt", "png", "show", "use_style"]
+__all__ = ["COLORS", "HATCHES", "LINESTYLES", "MARKERS", "animate", "architecture", "contact_sheet", "curve",
+           "image_grid", "interval_plot", "missing_glyphs", "plt", "png", "show", "use_style"]
 
 GRID_WIDTH = 890  # pixels that a grid of pictures may take
 LARGEST_SIDE = 170  # pixels of one picture in it
@@ -89,6 +89,22 @@ def image_grid(images: Tensor, captions: Sequence[str] | None = None, columns: i
     texts += [(left - 8, y + height / 2, t, "right", "center") for (y, _), t in starts]
     texts += [(x + width / 2, top - 4, t, "center", "bottom") for (_, x), t in zip(corners, column_labels or ())]
     return _pixel_figure(canvas, texts, title, corners[0][1])
+
+
+def contact_sheet(figures: Sequence[Figure], captions: Sequence[str], columns: int = 3) -> Figure:
+    """Figures of one size, made smaller to fit side by side, each with its caption under it; they are closed."""
+    _check_count("captions", captions, len(figures))
+    pictures = [Image.open(io.BytesIO(png(figure))).convert("RGB") for figure in figures]
+    for figure in figures:
+        plt.close(figure)
+    columns = min(columns, len(pictures))
+    side = (GRID_WIDTH // columns - GAP) / pictures[0].width
+    size = [round(length * min(1.0, side)) for length in pictures[0].size]
+    pixels = np.stack([np.asarray(picture.resize(size, Image.Resampling.LANCZOS)) for picture in pictures])
+    widest = max(size[0] + GAP, *(round(_text_width(text)) + 8 for text in captions))
+    canvas, corners = _tile(pixels, columns, (size[1] + TEXT_LINE + GAP, widest), (GAP, GAP))
+    texts = [(x + size[0] / 2, y + size[1] + 2, text, "center", "top") for (y, x), text in zip(corners, captions)]
+    return _pixel_figure(canvas, texts, None, 0)
 
 
 def _check_count(name: str, labels: Sequence[str] | None, n: int) -> None:

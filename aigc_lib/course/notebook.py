@@ -14,6 +14,7 @@ from aigc_lib.evidence import EVIDENCE_MIME
 INJECTED = "injected-parameters"  # papermill's own cell
 # Cells that no claim depends on: a learner's answers, and sliders that only show what is there.
 BESIDE_THE_CLAIMS = {"exercise", "exercise-check", "solution", "uses-solution", "interactive"}
+WIDGET = "application/vnd.jupyter.widget-view+json"
 SLOW_SECONDS = 5  # a cell that takes so long is worth a word to the teacher
 
 
@@ -87,13 +88,14 @@ def with_outputs(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
     """``source`` as we commit it, with the outputs of ``executed``, a run of the same code.
 
     Only outputs and their numbers are taken over, so papermill's cell, its clocks and its paths
-    stay behind, and prose that changed since the run is kept. Raises ValueError for other code.
+    stay behind, and prose that changed since the run is kept. Widgets stay behind too: one that is
+    saved without its kernel shows as an error. Raises ValueError for other code.
     """
     if code_hash(source) != code_hash(executed):
         raise ValueError("the executed notebook has other code than the source")
     nb = copy.deepcopy(source)
     for count, (cell, run) in enumerate(zip(code_cells(nb), code_cells(executed)), 1):
-        cell.outputs = copy.deepcopy(run.outputs)
+        cell.outputs = [copy.deepcopy(output) for output in run.outputs if WIDGET not in output.get("data", {})]
         cell.execution_count = count  # papermill's own cell had taken a number
         for output in cell.outputs:
             if output.output_type == "execute_result":

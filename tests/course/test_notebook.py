@@ -69,6 +69,15 @@ def test_outputs_are_taken_over_and_papermills_traces_are_not():
         with_outputs(notebook("x = 2", "x"), run)
 
 
+def test_a_widget_is_left_out_and_its_still_is_kept():
+    source = notebook("explore()")
+    run = injected(source)
+    still = nbformat.v4.new_output("display_data", {"image/png": "aGk="})
+    run.cells[-1].outputs = [still, nbformat.v4.new_output("display_data", {
+        "application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "VBox()"})]
+    assert with_outputs(source, run).cells[-1].outputs == [still]
+
+
 def test_evidence_is_read_from_outputs():
     nb = notebook("x")
     nb.cells[-1].outputs = [nbformat.v4.new_output("display_data", {EVIDENCE_MIME: {"id": "a.b"}}),

@@ -27,6 +27,13 @@ DRAW = """from IPython.display import Image, display
 import base64, os
 print("profile:", os.environ["AIGC_PROFILE"])
 display(Image(data=base64.b64decode("{png}"), alt="一条曲线"))"""
+SLIDER = """import matplotlib.pyplot as plt
+from aigc_lib.interactive import explore
+def bars(n):
+    figure, axis = plt.subplots(figsize=(2, 1))
+    axis.bar(range(n), range(n))
+    return figure
+explore(bars, {"n": ("几根", (1, 2, 3))}, stills=[{"n": 1}, {"n": 3}], alt="柱子")"""
 ERROR = ".jp-OutputArea pre:has-text('Traceback (most recent call last)')"
 # Done: so many cells carry a number, or one of them has failed.
 DONE = """(cells) => {
@@ -86,7 +93,7 @@ class Lab:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """JupyterLab on a copy of the notebooks and two tiny ones: a good and a bad one."""
+    """JupyterLab on a copy of the notebooks and three tiny ones: a good, a bad and one with a slider."""
     folder = tmp_path_factory.mktemp("notebooks")
     for path in (miniature.REPOSITORY / "notebooks").glob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
@@ -96,7 +103,7 @@ def lab(tmp_path_factory):
                 cell.metadata.pop("jupyter", None)  # a folded solution would show no number
         nbformat.write(notebook, folder / path.name)
     png = miniature.picture_output("曲线").data["image/png"].strip()
-    sources = {"tiny": ["x = 1", DRAW.format(png=png)], "bad": ["1 / 0", DRAW.format(png=png)]}
+    sources = {"tiny": ["x = 1", DRAW.format(png=png)], "bad": ["1 / 0", DRAW.format(png=png)], "slider": [SLIDER]}
     for name, cells in sources.items():
         notebook = v4.new_notebook(cells=[v4.new_code_cell(source) for source in cells])
         notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -170,6 +177,19 @@ def test_films_typed_in_jupyterlab_get_a_list_and_an_unknown_one_gets_asked_back
         screen.get_by_text("没有找到").wait_for(state="detached")
         screen.get_by_text(" 1. ").wait_for()
         assert "Traceback" not in screen.inner_text()
+
+
+def test_a_slider_is_moved_by_the_keyboard_and_draws_again(browser, lab):
+    with ran(browser, lab, "slider") as page:
+        handle, screen = page.locator(".noUi-handle"), page.locator(".widget-output")
+        assert page.locator(".jp-RenderedImage img").count() == 1  # the stills
+        handle.focus()
+        handle.press("ArrowRight")
+        screen.locator("img").wait_for(state="visible")
+        first = screen.locator("img").get_attribute("src")
+        handle.press("ArrowRight")
+        page.wait_for_function("(old) => document.querySelector('.widget-output img')?.src !== old", arg=first)
+        assert page.locator(".widget-readout").inner_text() == "3"
 
 
 def test_an_error_in_a_notebook_is_seen(browser, lab):
