@@ -198,14 +198,10 @@ def new(chapter: str, section: str, title: str, part: str) -> None:
 
 @main.command()
 def doctor() -> None:
-    """看看这台机器能不能跑课程。"""
-    from aigc_lib.course.doctor import examine
+    """看看这台机器能不能跑课程，哪里不对，怎么补。"""
+    from aigc_lib.course.doctor import report
 
-    fine = True
-    for good, what, finding in examine():
-        fine &= good
-        click.echo(f"{'✓' if good else '✗'} {what}：{finding}")
-    sys.exit(0 if fine else 1)
+    sys.exit(report(click.echo))
 
 
 @main.command()

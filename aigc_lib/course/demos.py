@@ -54,14 +54,23 @@ def runtime() -> Path:
     Raises:
         NoRuntime: there is no npm, it failed, or what it brought is not the pinned version.
     """
-    home = Path(platformdirs.user_cache_dir("aigc", appauthor=False)) / PACKAGE
-    if not all((home / name).exists() for name in RUNTIME):
+    home = _home()
+    if not cached():
         home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=home) as work:
             _unpack(_pack(Path(work)), Path(work))
             for name in RUNTIME:  # two builds at once may both come here
                 (Path(work) / name).replace(home / name)
     return home
+
+
+def cached() -> bool:
+    """Whether an earlier build has brought the runtime."""
+    return all((_home() / name).exists() for name in RUNTIME)
+
+
+def _home() -> Path:
+    return Path(platformdirs.user_cache_dir("aigc", appauthor=False)) / PACKAGE
 
 
 def _pack(work: Path) -> Path:

@@ -65,11 +65,6 @@ class Outcome:
         return record
 
 
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class Tree:
     """A process and everything it started.
 

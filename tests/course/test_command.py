@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 import nbformat
-import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -162,6 +161,5 @@ def test_lab_opens_the_notebooks_folder(course, monkeypatch):
 def test_doctor_reports_on_this_machine():
     code, said = invoke("doctor")
     assert code in (0, 1)
-    for what in ("Python", "PyTorch", "bf16", "处理器", "内存", "磁盘", "中文字体"):
+    for what in ("Python", "PyTorch", "bf16", "处理器", "内存", "磁盘", "中文字体", "端口", "写权限", "内核"):
         assert what in said
-    assert str(psutil.cpu_count()) in said
