@@ -6,9 +6,11 @@ from itertools import pairwise
 
 import pytest
 
-from aigc_lib.course.contracts_repo import environment_problems, readme_problems
+from aigc_lib.course.contracts_repo import encoding_problems, environment_problems, readme_problems
+from aigc_lib.course.names import without_magics
+from aigc_lib.course.notebook import code_cells, read_notebook
 from aigc_lib.course.readme import readmes, updated
-from aigc_lib.paths import DATA, ROOT
+from aigc_lib.paths import DATA, NOTEBOOKS, ROOT
 
 every_readme = pytest.mark.parametrize("readme", readmes(), ids=lambda path: path.name)
 
@@ -47,3 +49,39 @@ def test_embedded_data_stays_small():
 def test_importing_the_package_imports_nothing_heavy():
     code = "import sys, aigc_lib; assert not {'torch', 'numpy', 'matplotlib'} & set(sys.modules), 'heavy import'"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+PROGRAMS = [path for folder in ("aigc_lib", "benchmarks", "book", "data/prepare")
+            for path in (ROOT / folder).rglob("*.py") if "_build" not in path.parts]
+
+
+def test_text_is_read_and_written_as_utf8_on_every_system():
+    problems = {path.name: encoding_problems(path.read_text(encoding="utf-8")) for path in PROGRAMS}
+    for path in NOTEBOOKS.glob("*.ipynb"):
+        cells = code_cells(read_notebook(path))
+        problems[path.name] = [found for cell in cells for found in encoding_problems(without_magics(cell.source))]
+    assert {name: found for name, found in problems.items() if found} == {}
+    assert len(problems) > 100
+
+
+@pytest.mark.parametrize("code", ["open(name)", "open(name, 'w')", "path.read_text()", "path.write_text(text)",
+                                  "path.open('w')", "gzip.open(name, 'rt')", "open(name, mode=m)"])
+def test_an_unsaid_encoding_is_found(code):
+    assert len(encoding_problems(code)) == 1
+
+
+@pytest.mark.parametrize("code", ["open(name, 'rb')", "open(name, encoding='ascii')", "path.read_text('utf-8')",
+                                  "path.write_text(text, 'utf-8')", "path.open('rb')", "Image.open(path)",
+                                  "tarfile.open(name)", "os.open(path, flags)", "gzip.open(name)", "gzip.open(name, 'rb')"])
+def test_bytes_and_said_encodings_are_fine(code):
+    assert encoding_problems(code) == []
+
+
+def test_git_leaves_line_ends_alone():
+    """Windows would give the data files other line ends, and so other checksums."""
+    data = next(path for path in sorted(DATA.rglob("*.csv")))
+    done = subprocess.run(["git", "check-attr", "text", str(data)], cwd=ROOT, capture_output=True, encoding="utf-8",
+                          check=False)
+    if done.returncode:
+        pytest.skip("not a git repository")
+    assert done.stdout.endswith("text: unset\n")

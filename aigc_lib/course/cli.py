@@ -1,6 +1,7 @@
 """The ``aigc`` command. Its words to the reader are Chinese; heavy imports wait inside each command."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +16,12 @@ from aigc_lib.course.manifest import CourseError, check_profile, load_manifest, 
 
 class Course(click.Group):
     """Turns errors that the reader can put right into one sentence and exit code 1."""
+
+    def main(self, *args, **kwargs):
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # a terminal that has no ✓ shows a question mark
+                stream.reconfigure(errors="replace")
+        return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context):
         try:
@@ -209,9 +216,14 @@ def lab() -> None:
     """打开 JupyterLab。"""
     from importlib.util import find_spec
 
+    from aigc_lib.course.doctor import WINDOWS, install_command
+
     if not find_spec("jupyterlab"):
-        raise CourseError("没有装 JupyterLab：运行 make lab，或 pip install -c constraints.txt -e '.[dev]'。")
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", str(paths.NOTEBOOKS)])
+        raise CourseError(f"没有装 JupyterLab：运行 {install_command()}。")
+    command = [sys.executable, "-m", "jupyterlab", str(paths.NOTEBOOKS)]
+    if WINDOWS:  # its execv gives the terminal back while JupyterLab still runs
+        sys.exit(subprocess.call(command))
+    os.execv(sys.executable, command)
 
 
 if __name__ == "__main__":

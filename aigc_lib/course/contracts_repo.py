@@ -1,5 +1,6 @@
 """Contracts of the repository's own files: the environment, and the commands that a README shows."""
 
+import ast
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -74,6 +75,28 @@ def readme_problems(readme: Path, makefile: Path) -> list[str]:
         elif words[:1] == ["aigc"] and (wrong := _unknown(words[1:])):
             problems.append(f"{readme.name}：命令“{' '.join(words)}”里没有 {wrong}。")
     return problems
+
+
+def encoding_problems(code: str) -> list[str]:
+    """Text files that Python code opens without an encoding: on Windows that is another one."""
+    calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    return [f"第 {call.lineno} 行：{ast.unparse(call.func)} 没有写 encoding。" for call in calls if _opens_unsaid(call)]
+
+
+def _opens_unsaid(call: ast.Call) -> bool:
+    function = ast.unparse(call.func)
+    name = function.rpartition(".")[2]
+    if any(word.arg == "encoding" for word in call.keywords):
+        return False
+    if name in ("read_text", "write_text"):
+        return len(call.args) < ("read_text", "write_text").index(name) + 1
+    if name != "open":
+        return False
+    place = 1 if function in ("open", "gzip.open") else 0  # else a method: path.open("w")
+    mode = call.args[place].value if len(call.args) > place and isinstance(call.args[place], ast.Constant) else ""
+    if function == "open":
+        return "b" not in mode
+    return bool(re.fullmatch(r"[rwax]\+?t?" if place == 0 else r"[rwax]t", str(mode)))
 
 
 def _unknown(words: list[str]) -> str | None:

@@ -80,7 +80,7 @@ def _pack(work: Path) -> Path:
         raise NoRuntime(f"没有找到 npm，取不到 {PACKAGE}。")
     command = [npm, "pack", PACKAGE, "--fetch-retries=0", "--silent"]
     try:
-        subprocess.run(command, cwd=work, check=True, capture_output=True, text=True, timeout=PATIENCE)
+        subprocess.run(command, cwd=work, check=True, capture_output=True, timeout=PATIENCE)
         return next(work.glob("*.tgz"))
     except (subprocess.SubprocessError, OSError, StopIteration) as error:
         raise NoRuntime(f"npm 没有取到 {PACKAGE}：{error}") from None
