@@ -18,6 +18,20 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// What scrolls sideways can be reached and scrolled by keyboard: some browsers need to be told.
+function makeScrollersReachable() {
+  for (const box of document.querySelectorAll(".bd-article :is(div, pre, .math, mjx-container)")) {
+    const scrolls = box.scrollWidth > box.clientWidth && /auto|scroll/.test(getComputedStyle(box).overflowX);
+    if (scrolls) box.tabIndex = 0;
+    else if (box.tabIndex === 0 && !box.matches("button, input, .stage")) box.removeAttribute("tabindex");
+  }
+}
+
+window.addEventListener("load", () => {
+  Promise.resolve(window.MathJax?.startup?.promise).then(makeScrollersReachable);
+  new ResizeObserver(makeScrollersReachable).observe(document.querySelector(".bd-article"));  // also when a fold opens
+});
+
 // The search page: every word of the query must occur on a page; sections that have one are shown.
 const tidy = (text) => text.trim().toLowerCase().replace(/\s+/g, " ");
 
