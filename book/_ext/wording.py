@@ -1,6 +1,5 @@
 """Puts right what the theme and MyST-NB say in English, or to nobody: titles and names for screen readers."""
 
-import re
 from pathlib import Path
 
 WORDS = {
@@ -17,7 +16,6 @@ WORDS = {
     ' aria-label="Toggle hidden content"': "",  # its text says it better
     '<div id="pst-primary-sidebar" class': '<div id="pst-primary-sidebar" role="region" aria-label="侧栏" class',
 }
-ENGLISH = re.compile(r'(?:title|aria-label|placeholder|alt)="(?=[^"]*[A-Za-z]{4})[^"\u4e00-\u9fff]*"')
 
 
 def in_chinese(html: str) -> str:
