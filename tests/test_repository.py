@@ -6,7 +6,12 @@ from itertools import pairwise
 
 import pytest
 
-from aigc_lib.course.contracts_repo import encoding_problems, environment_problems, readme_problems
+from aigc_lib.course.contracts_repo import (
+    encoding_problems,
+    environment_problems,
+    readme_problems,
+    without_make_problems,
+)
 from aigc_lib.course.names import without_magics
 from aigc_lib.course.notebook import code_cells, read_notebook
 from aigc_lib.course.readme import readmes, updated
@@ -22,6 +27,24 @@ def test_environment_asks_for_what_the_project_asks_for():
 @every_readme
 def test_readme_commands_exist(readme):
     assert readme_problems(readme, ROOT / "Makefile") == []
+
+
+@every_readme
+def test_without_make_the_same_is_done(readme):
+    assert without_make_problems(readme, ROOT / "Makefile") == []
+
+
+@pytest.mark.parametrize("good, bad", [
+    ("-jobs 2\n.venv/bin/aigc site", "-jobs 2\n"), (".venv\\Scripts\\aigc site", ".venv\\Scripts\\aigc lab"),
+    ("manufacturing,compliance]\"", "manufacturing]\""), ('$env:AIGC_PROFILE = "smoke"\n', ""),
+    ("--nbval-cell-timeout=120", "--nbval-cell-timeout=60"),
+    (".venv/bin/aigc site\n.venv/bin/aigc evidence show", ".venv/bin/aigc evidence show\n.venv/bin/aigc site"),
+])
+def test_commands_that_differ_from_the_makefile_would_be_noticed(tmp_path, good, bad):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert good in text
+    (tmp_path / "README.md").write_text(text.replace(good, bad, 1), encoding="utf-8")
+    assert without_make_problems(tmp_path / "README.md", ROOT / "Makefile")
 
 
 @every_readme
@@ -72,7 +95,8 @@ def test_an_unsaid_encoding_is_found(code):
 
 @pytest.mark.parametrize("code", ["open(name, 'rb')", "open(name, encoding='ascii')", "path.read_text('utf-8')",
                                   "path.write_text(text, 'utf-8')", "path.open('rb')", "Image.open(path)",
-                                  "tarfile.open(name)", "os.open(path, flags)", "gzip.open(name)", "gzip.open(name, 'rb')"])
+                                  "tarfile.open(name)", "os.open(path, flags)", "gzip.open(name)",
+                                  "gzip.open(name, 'rb')"])
 def test_bytes_and_said_encodings_are_fine(code):
     assert encoding_problems(code) == []
 
