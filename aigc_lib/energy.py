@@ -36,7 +36,8 @@ def measured(work: Callable[[], T], watts_a_core: float = WATTS_A_CORE, powercap
 def _counters(powercap: Path) -> dict[Path, int]:
     """Microjoules of each processor package; empty where there is no counter or no right to read it."""
     try:
-        return {path: int((path / "energy_uj").read_text(encoding="ascii")) for path in sorted(powercap.glob("intel-rapl:?"))}
+        return {path: int((path / "energy_uj").read_text(encoding="ascii"))
+                for path in sorted(powercap.glob("intel-rapl:?"))}
     except (OSError, ValueError):
         return {}
 

@@ -109,6 +109,8 @@ def _finish(report: dict, folder: Path) -> None:
     click.echo(f"{done}/{len(report['notebooks'])} 通过，用时 {report['seconds']:.0f} 秒。报告：{folder / 'report.json'}")
     if report["signal"]:
         click.echo("已中断。跑完的章节都在，加 --resume 可以接着跑。", err=True)
+    elif done < len(report["notebooks"]):
+        click.echo("只补跑没通过的：aigc run 加 --resume；是超时，再加 --timeout 1800。", err=True)
     sys.exit(exit_code(report))
 
 
@@ -211,16 +213,17 @@ def doctor() -> None:
     sys.exit(report(click.echo))
 
 
-@main.command()
-def lab() -> None:
-    """打开 JupyterLab。"""
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[JupyterLab 的选项]...")
+def lab(options: tuple[str, ...]) -> None:
+    """打开 JupyterLab；后面的话传给它，如 --port 9999。"""
     from importlib.util import find_spec
 
     from aigc_lib.course.doctor import WINDOWS, install_command
 
     if not find_spec("jupyterlab"):
         raise CourseError(f"没有装 JupyterLab：运行 {install_command()}。")
-    command = [sys.executable, "-m", "jupyterlab", str(paths.NOTEBOOKS)]
+    command = [sys.executable, "-m", "jupyterlab", str(paths.NOTEBOOKS), *options]
     if WINDOWS:  # its execv gives the terminal back while JupyterLab still runs
         sys.exit(subprocess.call(command))
     os.execv(sys.executable, command)

@@ -19,6 +19,7 @@ from aigc_lib import paths
 FINE, NOTE, BAD = "✓", "!", "✗"
 WINDOWS = os.name == "nt"
 OLDEST = (3, 11)
+OLDEST_MACOS, OLDEST_GLIBC = (14,), (2, 28)  # of PyTorch's wheels
 EXTRAS = "site,entertainment,finance,manufacturing,compliance"  # what `make course` installs
 
 
@@ -37,9 +38,9 @@ class Finding:
 
 def examine() -> Iterator[Finding]:
     """The findings, one at a time; nothing after one that makes the rest meaningless."""
-    libc = platform.libc_ver()[0] if sys.platform == "linux" else ""
-    for finding in (check_python(sys.version_info[:2]),
-                    check_platform(platform.system(), platform.machine(), sys.maxsize > 2**32, libc)):
+    libc = platform.libc_ver() if sys.platform == "linux" else ("", "")
+    machine = platform.system(), platform.machine(), sys.maxsize > 2**32, libc, platform.mac_ver()[0]
+    for finding in (check_python(sys.version_info[:2]), check_platform(*machine)):
         yield finding
         if finding.mark == BAD:
             return
@@ -71,17 +72,25 @@ def check_python(version: tuple[int, int]) -> Finding:
     return Finding(BAD, "Python", f"{found}太旧，要 3.11 以上", f"从 Python 官网或系统的软件源装 3.11，然后 {again}")
 
 
-def check_platform(system: str, machine: str, wide: bool, libc: str) -> Finding:
-    """What PyTorch is not made for; ``libc`` is "" where it does not matter or is not known."""
+def check_platform(system: str, machine: str, wide: bool, libc: tuple[str, str], macos: str) -> Finding:
+    """What PyTorch is not made for; ``libc`` (name, version) and ``macos`` (version) are "" on other systems."""
     found = f"{system} {machine}"
     if not wide:
         return Finding(BAD, "系统", f"{found}，Python 是 32 位的，PyTorch 只有 64 位", "装 64 位的 Python 3.11，重建环境")
     if system == "Darwin" and machine == "x86_64":
         return Finding(BAD, "系统", f"{found}：PyTorch 不再出 Intel 芯片的 macOS 版",
                        "在这台机器上用 Linux 容器或虚拟机；如果它是 Apple 芯片，装 arm64 的 Python")
-    if system == "Linux" and libc not in ("glibc", ""):
-        return Finding(BAD, "系统", f"{found}，C 库是 {libc}，PyTorch 只有 glibc 版", "换用 Debian、Ubuntu 一类的系统或镜像")
+    if macos and _numbers(macos) < OLDEST_MACOS:
+        return Finding(BAD, "系统", f"macOS {macos} 太旧，PyTorch 要 {OLDEST_MACOS[0]} 以上", "升级 macOS")
+    name, version = libc
+    if name not in ("glibc", "") or version and _numbers(version) < OLDEST_GLIBC:
+        return Finding(BAD, "系统", f"{found}，C 库是 {name} {version}，PyTorch 要 glibc 2.28 以上",
+                       "换用新一些的 Debian、Ubuntu 或它们的镜像")
     return Finding(FINE, "系统", found)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(word) for word in version.split(".") if word.isdecimal())
 
 
 def python_here() -> str:

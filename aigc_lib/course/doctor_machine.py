@@ -14,6 +14,7 @@ from pathlib import Path
 from aigc_lib import paths
 from aigc_lib.course.doctor import BAD, FINE, NOTE, WINDOWS, Finding, free_disk
 from aigc_lib.course.limits import cores, memory
+from aigc_lib.course.reports import WHOLE_COURSE
 
 PORT = 8888  # JupyterLab's first choice
 BIGGEST_MB = 2048  # of a chapter, where no time table says it
@@ -39,6 +40,7 @@ def biggest_chapter() -> float:
     """Gigabytes of memory that the biggest chapter took when its time was measured."""
     try:
         timings = json.loads((paths.BOOK / "timings.json").read_text(encoding="utf-8"))
+        timings.pop(WHOLE_COURSE, None)
         return max(row["full"]["peak_mb"] for row in timings.values() if "full" in row) / 1024
     except (OSError, ValueError, KeyError):
         return BIGGEST_MB / 1024
@@ -122,6 +124,11 @@ def port() -> Iterator[Finding]:
     yield Finding(FINE, "端口", f"{PORT} 空着，留给 JupyterLab")
 
 
+def user() -> Iterator[Finding]:
+    if getattr(os, "geteuid", lambda: 1)() == 0:
+        yield Finding(NOTE, "用户", "你是 root，JupyterLab 不肯替 root 开", "换一个普通用户；在容器里，用 aigc lab --allow-root --ip 0.0.0.0")
+
+
 def terminal() -> Iterator[Finding]:
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
@@ -143,4 +150,4 @@ def demos() -> Iterator[Finding]:
         yield Finding(NOTE, "网站演示", "没有 npm，网站不带现场演示，其余照常", "要演示，装 Node.js（自带 npm），再运行 aigc site")
 
 
-CHECKS = (processor, memory_left, disk, scratch, writing, port, terminal, demos)
+CHECKS = (processor, memory_left, disk, scratch, writing, port, user, terminal, demos)

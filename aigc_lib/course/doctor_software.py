@@ -10,10 +10,22 @@ from importlib import metadata
 from pathlib import Path
 
 from aigc_lib import paths
-from aigc_lib.course.doctor import BAD, EXTRAS, FINE, NOTE, WINDOWS, Finding, folder_size, install_command, python_here
+from aigc_lib.course.doctor import (
+    BAD,
+    EXTRAS,
+    FINE,
+    NOTE,
+    WINDOWS,
+    Finding,
+    folder_size,
+    free_disk,
+    install_command,
+    python_here,
+)
 
 SHOWN = 4  # names in a line
 TORCH_INDEX = "<CPU 版 PyTorch 的索引地址>"
+INSTALLED = 7.0 if sys.platform == "linux" else 2.5  # GB; PyTorch for Linux brings CUDA along
 
 
 def course() -> Iterator[Finding]:
@@ -39,6 +51,10 @@ def packages() -> Iterator[Finding]:
     """Is what the project asks for installed, and as it was tested?"""
     if missing := missing_packages():
         yield Finding(BAD, "Python 包", f"缺 {len(missing)} 个：{_some(missing)}", install_command())
+        if (free := free_disk(paths.ROOT)) < INSTALLED:
+            yield Finding(BAD, "磁盘", f"{free:.1f} GB 可用（{paths.ROOT}），装下来要 {INSTALLED:g} GB",
+                          f"腾出空间，或者只装 CPU 版：make course TORCH_INDEX={TORCH_INDEX}，2.5 GB 就够" if sys.platform == "linux"
+                          else "腾出空间")
         return
     asked = project()
     needed = [_name(line) for line in asked["dependencies"]]
@@ -46,7 +62,7 @@ def packages() -> Iterator[Finding]:
     wanted = [_name(line) for line in optional if _applies(line)]
     if missing := [name for name in wanted if _version(name) is None]:
         yield Finding(NOTE, "Python 包", f"缺 {_some(missing)}：用到它们的章节或网站会停下", install_command())
-    tested = dict(re.findall(r"(?m)^([\w.-]+)==(\S+)", (paths.ROOT / "constraints.txt").read_text(encoding="utf-8")))
+    tested = dict(_pins())
     found = {name: _version(name) for name in (*needed, *wanted)}
     others = [f"{name} {version}（测过 {tested[name]}）" for name, version in found.items()
               if version and name in tested and version.partition("+")[0] != tested[name].partition("+")[0]]
@@ -54,6 +70,12 @@ def packages() -> Iterator[Finding]:
         yield Finding(NOTE, "版本", f"{len(others)} 个包不是测过的版本：{_some(others)}；结果可能略有不同", install_command())
     elif not missing:
         yield Finding(FINE, "Python 包", f"{len(found)} 个都在，版本都测过")
+
+
+def _pins() -> Iterator[tuple[str, str]]:
+    for line in (paths.ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():
+        if (pin := re.match(r"([\w.-]+)==([^\s;]+)", line)) and _applies(line):
+            yield pin.groups()
 
 
 def _name(line: str) -> str:
@@ -93,7 +115,7 @@ def torch() -> Iterator[Finding]:
         size = folder_size(Path(torch.__file__).parents[1] / "nvidia")
         why = "显卡的驱动太旧或没装好" if shutil.which("nvidia-smi") else "这台机器没有 NVIDIA 显卡"
         yield Finding(NOTE, "PyTorch", f"{version} 是 CUDA 版，{why}，{size:.1f} GB 的 CUDA 库白占地方；课程在 CPU 上照跑",
-                      f"想腾出来：删掉 .venv，再 make course TORCH_INDEX={TORCH_INDEX}")
+                      f"想腾出来：删掉 .venv，再 make course TORCH_INDEX={TORCH_INDEX}，地址在 PyTorch 官网的安装页上")
     else:
         card = f"GPU：{torch.cuda.get_device_name(0)}" if gpu else "没有 GPU（课程不需要）"
         yield Finding(FINE, "PyTorch", f"{version}，{torch.get_num_threads()} 线程，{card}")

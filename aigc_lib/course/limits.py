@@ -13,7 +13,8 @@ NO_LIMIT = 2**60  # bytes; version 1 says "no limit" with a number
 def cores(root: Path = CGROUP) -> int:
     """CPU cores that this process may use."""
     here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota, period = _words(root / "cpu.max") or _words(root / "cpu/cpu.cfs_quota_us", root / "cpu/cpu.cfs_period_us") or (0, 1)
+    version_1 = root / "cpu/cpu.cfs_quota_us", root / "cpu/cpu.cfs_period_us"
+    quota, period = _words(root / "cpu.max") or _words(*version_1) or (0, 1)
     return max(1, min(here, math.ceil(quota / period))) if quota > 0 else here
 
 

@@ -159,6 +159,12 @@ def test_lab_opens_the_notebooks_folder(course, monkeypatch):
     assert invoke("lab") == (0, f"-m jupyterlab {course.notebooks}\n")
 
 
+def test_lab_hands_options_on(course, monkeypatch):
+    monkeypatch.setattr(os, "execv", lambda path, words: print(*words[1:]))
+    words = ["--allow-root", "--port", "9999"]
+    assert invoke("lab", *words) == (0, f"-m jupyterlab {course.notebooks} {' '.join(words)}\n")
+
+
 def test_lab_waits_for_jupyterlab_on_windows(course, monkeypatch):
     monkeypatch.setattr(doctor, "WINDOWS", True)
     monkeypatch.setattr(subprocess, "call", lambda words: print(*words[1:]) or 3)
@@ -171,7 +177,8 @@ def test_a_terminal_without_our_marks_stops_nothing(course):
     command = [sys.executable, "-m", "aigc_lib.course.cli"]
     done = subprocess.run([*command, "list"], env=environment, capture_output=True, encoding="latin-1", check=True)
     assert "good" in done.stdout and "?" in done.stdout
-    done = subprocess.run([*command, "run", "bad"], env=environment, capture_output=True, encoding="latin-1", check=False)
+    command += ["run", "bad"]
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="latin-1", check=False)
     assert done.returncode == 1 and "Traceback" not in done.stderr
 
 

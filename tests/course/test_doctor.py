@@ -1,4 +1,4 @@
-"""`aigc doctor` on faked machines: every check says what is wrong and how to mend it, and is quiet where all is well."""
+"""`aigc doctor` on faked machines: a check says what is wrong and how to mend it, and is quiet where all is well."""
 
 import ast
 import builtins
@@ -55,9 +55,13 @@ def test_an_old_python_is_named_with_the_command_for_its_system(monkeypatch, win
 
 
 @pytest.mark.parametrize("place, word", [
-    (("Linux", "x86_64", True, "glibc"), ""), (("Windows", "AMD64", True, ""), ""), (("Darwin", "arm64", True, ""), ""),
-    (("Darwin", "x86_64", True, ""), "Intel"), (("Linux", "x86_64", True, "musl"), "musl"),
-    (("Windows", "x86", False, ""), "32 位"),
+    (("Linux", "x86_64", True, ("glibc", "2.36"), ""), ""), (("Linux", "aarch64", True, ("", ""), ""), ""),
+    (("Windows", "AMD64", True, ("", ""), ""), ""), (("Darwin", "arm64", True, ("", ""), "14.6.1"), ""),
+    (("Darwin", "x86_64", True, ("", ""), "15.0"), "Intel"),
+    (("Darwin", "arm64", True, ("", ""), "13.7"), "macOS 13.7"),
+    (("Linux", "x86_64", True, ("musl", "1.2.3"), ""), "musl"),
+    (("Linux", "x86_64", True, ("glibc", "2.17"), ""), "2.17"),
+    (("Windows", "x86", False, ("", ""), ""), "32 位"),
 ])
 def test_systems_without_pytorch_are_told_so(place, word):
     finding = doctor.check_platform(*place)
@@ -108,6 +112,13 @@ def test_missing_and_other_packages_are_named(monkeypatch, versions, mark, words
     fake_versions(monkeypatch, **versions)
     got, said = found(software.packages)
     assert got == mark and all(word in said for word in words)
+
+
+@pytest.mark.parametrize("free, said", [(1, True), (50, False)])
+def test_room_is_looked_for_before_the_packages_come(monkeypatch, free, said):
+    fake_versions(monkeypatch, torch=None)
+    monkeypatch.setattr(software, "free_disk", lambda folder: free)
+    assert ("磁盘：1.0 GB 可用" in found(software.packages)[1]) == said
 
 
 def test_a_package_that_this_machine_cannot_have_is_not_missed(monkeypatch):
@@ -234,7 +245,8 @@ def test_memory_is_held_against_the_biggest_chapter(monkeypatch, free, total, ma
 def test_the_biggest_chapter_comes_from_the_time_table(course):
     assert machine.biggest_chapter() == 2.0
     (course.root / "book").mkdir()
-    (course.root / "book/timings.json").write_text('{"a": {"full": {"peak_mb": 512}}, "b": {"smoke": {"peak_mb": 9}}}')
+    (course.root / "book/timings.json").write_text(
+        '{"a": {"full": {"peak_mb": 512}}, "b": {"smoke": {"peak_mb": 9}}, "course": {"full": {"peak_mb": 1024}}}')
     assert machine.biggest_chapter() == 0.5
 
 
@@ -283,6 +295,13 @@ def test_the_port_is_taken(monkeypatch):
         other.listen()
         assert found(machine.port)[0] == NOTE
     assert found(machine.port)[0] == FINE
+
+
+@pytest.mark.parametrize("number, words", [(0, ["--allow-root"]), (1000, [])])
+def test_root_is_told_how_to_open_jupyterlab(monkeypatch, number, words):
+    monkeypatch.setattr(os, "geteuid", lambda: number, raising=False)
+    findings = list(machine.user())
+    assert [word in findings[0].mend for word in words] == [True] * len(findings)
 
 
 @pytest.mark.parametrize("encoding, mark", [("utf-8", FINE), ("latin-1", NOTE), ("gbk", NOTE)])
