@@ -5,14 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 # A Linux laptop without a GPU may name an index with the small CPU build of torch.
 TORCH_INDEX ?=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: course test browser lab site benchmark clean
 
+# A chapter that fails does not cost the site.
 course: $(VENV)/.course
 	@echo "运行全部笔记本（full；各章要多久见 README 的表，两章同时跑），再建网站。中断后可用 .venv/bin/aigc run --resume 接着跑。"
-	$(BIN)/aigc run --profile full --jobs $(JOBS)
-	$(BIN)/aigc site
-	$(BIN)/aigc evidence show
+	$(BIN)/aigc run --profile full --jobs $(JOBS); ran=$$?; [ $$ran -le 1 ] || exit $$ran; \
+	  $(BIN)/aigc site && $(BIN)/aigc evidence show || exit 1; \
+	  [ $$ran = 0 ] || { echo "有章节没通过：是哪些、为什么，见 runs/full/report.json。"; exit $$ran; }
 
 test: $(VENV)/.test
 	@echo "运行测试（2 核约一刻钟）。"
@@ -32,10 +34,12 @@ benchmark: $(VENV)/.test
 	$(BIN)/python benchmarks/run.py
 
 $(VENV)/.torch: constraints.txt
-	@echo "建立 Python 环境 $(VENV) 并安装 PyTorch（需要下载，几分钟）。"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "要 Python 3.11 以上。装一个，再运行 make course PYTHON=python3.11"; exit 1; }
+	@echo "建立 Python 环境 $(VENV) 并安装 PyTorch（需要下载，几分钟到几十分钟）。"
 	$(PYTHON) -m venv $(VENV)
 	grep '^torch==' constraints.txt > $(VENV)/torch.txt
-	$(BIN)/pip install -q $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -r $(VENV)/torch.txt
+	$(BIN)/pip install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -r $(VENV)/torch.txt
 	@touch $@
 
 $(VENV)/.course: $(VENV)/.torch pyproject.toml

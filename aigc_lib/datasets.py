@@ -280,7 +280,7 @@ def _check_split(split: str) -> None:
 def _load_sheets(name: str, split: str, n: int | None, seed: int) -> tuple[Tensor, Tensor]:
     """Ten classes of 28x28 pictures in the order of their labels file; `n` of them at random, balanced."""
     _check_split(split)
-    labels = np.array(list(data_file(name, f"{split}_labels.txt").read_text().strip()), np.int64)
+    labels = np.array(list(data_file(name, f"{split}_labels.txt").read_text(encoding="ascii").strip()), np.int64)
     pixels = np.empty((len(labels), 28, 28), np.uint8)
     for c in range(10):
         pixels[labels == c] = _read_sheet(name, f"{split}_{c}.webp", side=28)

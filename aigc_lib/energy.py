@@ -36,12 +36,13 @@ def measured(work: Callable[[], T], watts_a_core: float = WATTS_A_CORE, powercap
 def _counters(powercap: Path) -> dict[Path, int]:
     """Microjoules of each processor package; empty where there is no counter or no right to read it."""
     try:
-        return {path: int((path / "energy_uj").read_text()) for path in sorted(powercap.glob("intel-rapl:?"))}
+        return {path: int((path / "energy_uj").read_text(encoding="ascii"))
+                for path in sorted(powercap.glob("intel-rapl:?"))}
     except (OSError, ValueError):
         return {}
 
 
 def _used(before: int, after: int, path: Path) -> float:
     """Joules between two readings; a counter that is full starts again at 0."""
-    full = int((path / "max_energy_range_uj").read_text()) if after < before else 0
+    full = int((path / "max_energy_range_uj").read_text(encoding="ascii")) if after < before else 0
     return (after - before + full) / 1e6

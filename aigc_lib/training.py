@@ -55,7 +55,8 @@ def train(model: nn.Module, data: Tensor | tuple[Tensor, ...], steps: int, *, ba
 
     tensors = (data,) if isinstance(data, Tensor) else tuple(data)
     _check(model, tensors, steps, batch_size)
-    accelerator = Accelerator(cpu=device == "cpu")
+    apple = torch.backends.mps.is_available()  # its GPU lacks float64, and no run of the course was measured on it
+    accelerator = Accelerator(cpu=device == "cpu" or apple)
     device = accelerator.device
     model.to(device).train()
     players = model.players() if hasattr(model, "players") else [Player("loss", model, model.loss)]

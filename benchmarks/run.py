@@ -176,7 +176,7 @@ def write(rows: dict[str, dict[str, float]]) -> None:
 
 
 def machine() -> str:
-    name = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+    name = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
                  if line.startswith("model name")), platform.processor()) if Path("/proc/cpuinfo").exists() else ""
     return f"{name or platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, torch {torch.__version__}"
 

@@ -12,7 +12,7 @@ project = "AIGC 课程"
 author = ""
 language = "zh_CN"
 
-extensions = ["myst_nb", "demos", "scoreboard"]
+extensions = ["myst_nb", "demos", "scoreboard", "wording"]
 templates_path = ["_templates"]
 # Without these, the build reads its own output.
 exclude_patterns = ["_build", "jupyter_execute", "README.md"]
@@ -42,6 +42,7 @@ html_sidebars = {"**": ["navbar-logo.html", "sbt-sidebar-nav.html"]}
 html_theme_options = {
     "disable_search": True,  # the course has its own: search.md, aigc_lib/course/search_index.py
     "navbar_persistent": [],
+    "primary_sidebar_end": [],  # the theme's default is a place for advertisements
     "home_page_in_toc": False,
     "show_navbar_depth": 1,
     "use_fullscreen_button": False,

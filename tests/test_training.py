@@ -157,3 +157,19 @@ def test_two_processes_follow_the_curve_of_one(tmp_path: Path):
         curves.append(json.loads(out.read_text()))
     assert curves[0] == pytest.approx(curves[1], rel=1e-4)
     assert curves[0][-1] < curves[0][0]
+
+
+APPLE = """
+import torch
+torch.backends.mps.is_available = torch.backends.mps.is_built = lambda: True
+from aigc_lib.autoencoder import Autoencoder
+from aigc_lib.training import train
+model = Autoencoder(torch.nn.Linear(6, 2), torch.nn.Linear(2, 6))
+list(train(model, torch.randn(32, 6), 2, batch_size=8))
+print(next(model.parameters()).device)
+"""
+
+
+def test_apples_gpu_is_left_alone():
+    done = subprocess.run([sys.executable, "-c", APPLE], capture_output=True, encoding="utf-8", check=False)
+    assert done.stdout == "cpu\n", done.stderr

@@ -1,6 +1,7 @@
 """The ``aigc`` command. Its words to the reader are Chinese; heavy imports wait inside each command."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +16,12 @@ from aigc_lib.course.manifest import CourseError, check_profile, load_manifest, 
 
 class Course(click.Group):
     """Turns errors that the reader can put right into one sentence and exit code 1."""
+
+    def main(self, *args, **kwargs):
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # a terminal that has no ✓ shows a question mark
+                stream.reconfigure(errors="replace")
+        return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context):
         try:
@@ -107,6 +114,8 @@ def _finish(report: dict, folder: Path) -> None:
     click.echo(f"{done}/{len(report['notebooks'])} 通过，用时 {report['seconds']:.0f} 秒。报告：{folder / 'report.json'}")
     if report["signal"]:
         click.echo("已中断。跑完的章节都在，加 --resume 可以接着跑。", err=True)
+    elif done < len(report["notebooks"]):
+        click.echo("只补跑没通过的：aigc run 加 --resume；是超时，再加 --timeout 1800。", err=True)
     sys.exit(exit_code(report))
 
 
@@ -203,24 +212,26 @@ def new(chapter: str, section: str, title: str, part: str) -> None:
 
 @main.command()
 def doctor() -> None:
-    """看看这台机器能不能跑课程。"""
-    from aigc_lib.course.doctor import examine
+    """看看这台机器能不能跑课程，哪里不对，怎么补。"""
+    from aigc_lib.course.doctor import report
 
-    fine = True
-    for good, what, finding in examine():
-        fine &= good
-        click.echo(f"{'✓' if good else '✗'} {what}：{finding}")
-    sys.exit(0 if fine else 1)
+    sys.exit(report(click.echo))
 
 
-@main.command()
-def lab() -> None:
-    """打开 JupyterLab。"""
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[JupyterLab 的选项]...")
+def lab(options: tuple[str, ...]) -> None:
+    """打开 JupyterLab；后面的话传给它，如 --port 9999。"""
     from importlib.util import find_spec
 
+    from aigc_lib.course.doctor import WINDOWS, install_command
+
     if not find_spec("jupyterlab"):
-        raise CourseError("没有装 JupyterLab：运行 make lab，或 pip install -c constraints.txt -e '.[dev]'。")
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", str(paths.NOTEBOOKS)])
+        raise CourseError(f"没有装 JupyterLab：运行 {install_command()}。")
+    command = [sys.executable, "-m", "jupyterlab", str(paths.NOTEBOOKS), *options]
+    if WINDOWS:  # its execv gives the terminal back while JupyterLab still runs
+        sys.exit(subprocess.call(command))
+    os.execv(sys.executable, command)
 
 
 if __name__ == "__main__":

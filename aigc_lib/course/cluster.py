@@ -5,8 +5,9 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from aigc_lib.course.limits import cores
 from aigc_lib.course.manifest import CourseError
-from aigc_lib.course.process import POLL_SECONDS, Job, Outcome, Status, cores, run_job
+from aigc_lib.course.process import POLL_SECONDS, Job, Outcome, Status, run_job
 
 CONNECT_SECONDS = 10
 

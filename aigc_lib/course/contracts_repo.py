@@ -1,6 +1,8 @@
 """Contracts of the repository's own files: the environment, and the commands that a README shows."""
 
+import ast
 import re
+import shlex
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -74,6 +76,73 @@ def readme_problems(readme: Path, makefile: Path) -> list[str]:
         elif words[:1] == ["aigc"] and (wrong := _unknown(words[1:])):
             problems.append(f"{readme.name}：命令“{' '.join(words)}”里没有 {wrong}。")
     return problems
+
+
+def without_make_problems(readme: Path, makefile: Path) -> list[str]:
+    """Do the README's commands for those without ``make``, in sh and in PowerShell, do what the Makefile does?"""
+    wanted = _recipes(makefile.read_text(encoding="utf-8"))
+    blocks = re.findall(r"(?ms)^```(bash|powershell)\n(.*?)^```", readme.read_text(encoding="utf-8"))
+    problems = []
+    for shell in ("bash", "powershell"):
+        said = _plain_commands("".join(text for name, text in blocks if name == shell and "-m venv" in text))
+        problems += [f"{readme.name}：{shell} 里少了或写错了 {command}。" for command in wanted if command not in said]
+        problems += [f"{readme.name}：{shell} 里的 {command} 不是 Makefile 做的。" for command in said if command not in wanted]
+        if not problems and said != wanted:
+            problems.append(f"{readme.name}：{shell} 里的次序和 Makefile 不同。")
+    return problems
+
+
+def _recipes(makefile: str) -> list[str]:
+    """What `make course` and `make test` run, without the choice of an index for PyTorch."""
+    values = dict(re.findall(r"(?m)^(\w+) [:?]?= *(.*)$", makefile))
+    lines = []
+    for target in (r"\$\(VENV\)/\.torch", r"\$\(VENV\)/\.course", "course", r"\$\(VENV\)/\.test", "test"):
+        recipe = re.search(rf"(?m)^{target}:.*\n((?:\t.*\n)+)", makefile)[1].replace("\\\n", "")
+        for _ in values:
+            recipe = re.sub(r"\$\((\w+)\)", lambda name: values.get(name[1], ""), recipe)
+        lines += [part.strip() for line in recipe.splitlines() if not line.startswith("\t@")
+                  for part in re.split(r";|&&|\|\|", line)]
+    return _plain_commands("\n".join(line for line in lines if re.search(r"-m venv|^(\w+=\S+ )*\.venv", line)
+                                     and "torch.txt" not in line))
+
+
+def _plain_commands(text: str) -> list[str]:
+    """Commands in one spelling for sh and PowerShell, with the environment variables that they are given."""
+    variables, commands = {}, []
+    for line in text.splitlines():
+        if setting := re.fullmatch(r'\$env:(\w+) = "?(\w+)"?', line.strip()):
+            variables[setting[1]] = setting[2]
+            continue
+        words = shlex.split(line.replace("\\", "/").replace("/Scripts/", "/bin/"), comments=True)
+        given = dict(variables)
+        while words and re.match(r"\w+=", words[0]):
+            name, _, given[name] = words.pop(0).partition("=")
+        words = ["python" if word in ("py", "python3") else word for word in words if word != "-q"]
+        if words:
+            commands.append(" ".join([*(f"{name}={value}" for name, value in sorted(given.items())), *words]))
+    return commands
+
+
+def encoding_problems(code: str) -> list[str]:
+    """Text files that Python code opens without an encoding: on Windows that is another one."""
+    calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    return [f"第 {call.lineno} 行：{ast.unparse(call.func)} 没有写 encoding。" for call in calls if _opens_unsaid(call)]
+
+
+def _opens_unsaid(call: ast.Call) -> bool:
+    function = ast.unparse(call.func)
+    name = function.rpartition(".")[2]
+    if any(word.arg == "encoding" for word in call.keywords):
+        return False
+    if name in ("read_text", "write_text"):
+        return len(call.args) < ("read_text", "write_text").index(name) + 1
+    if name != "open":
+        return False
+    place = 1 if function in ("open", "gzip.open") else 0  # else a method: path.open("w")
+    mode = call.args[place].value if len(call.args) > place and isinstance(call.args[place], ast.Constant) else ""
+    if function == "open":
+        return "b" not in mode
+    return bool(re.fullmatch(r"[rwax]\+?t?" if place == 0 else r"[rwax]t", str(mode)))
 
 
 def _unknown(words: list[str]) -> str | None:

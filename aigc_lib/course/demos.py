@@ -54,27 +54,36 @@ def runtime() -> Path:
     Raises:
         NoRuntime: there is no npm, it failed, or what it brought is not the pinned version.
     """
-    home = Path(platformdirs.user_cache_dir("aigc", appauthor=False)) / PACKAGE
-    if not all((home / name).exists() for name in RUNTIME):
+    home = _home()
+    if not cached():
         home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=home) as work:
-            _unpack(_pack(Path(work)), Path(work))
+            _unpack(npm_pack(PACKAGE, Path(work)), Path(work))
             for name in RUNTIME:  # two builds at once may both come here
                 (Path(work) / name).replace(home / name)
     return home
 
 
-def _pack(work: Path) -> Path:
-    """The package as npm hands it out."""
+def cached() -> bool:
+    """Whether an earlier build has brought the runtime."""
+    return all((_home() / name).exists() for name in RUNTIME)
+
+
+def _home() -> Path:
+    return Path(platformdirs.user_cache_dir("aigc", appauthor=False)) / PACKAGE
+
+
+def npm_pack(package: str, work: Path) -> Path:
+    """A package, ``name@version``, as npm hands it out, in the folder ``work``; raises NoRuntime."""
     npm = shutil.which("npm")
     if npm is None:
-        raise NoRuntime(f"没有找到 npm，取不到 {PACKAGE}。")
-    command = [npm, "pack", PACKAGE, "--fetch-retries=0", "--silent"]
+        raise NoRuntime(f"没有找到 npm，取不到 {package}。")
+    command = [npm, "pack", package, "--fetch-retries=0", "--silent"]
     try:
-        subprocess.run(command, cwd=work, check=True, capture_output=True, text=True, timeout=PATIENCE)
+        subprocess.run(command, cwd=work, check=True, capture_output=True, timeout=PATIENCE)
         return next(work.glob("*.tgz"))
     except (subprocess.SubprocessError, OSError, StopIteration) as error:
-        raise NoRuntime(f"npm 没有取到 {PACKAGE}：{error}") from None
+        raise NoRuntime(f"npm 没有取到 {package}：{error}") from None
 
 
 def _unpack(package: Path, folder: Path) -> None:

@@ -12,6 +12,8 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
+
 DATA_ERRORS = {"MissingData", "DamagedData"}  # exceptions of aigc_lib.datasets, known here by name
 LONGEST_FOLDER = 80  # characters: a socket's path has room for 103, its name takes 18
 
@@ -44,10 +46,10 @@ def execute(folder: Path, profile: str, seed: int) -> dict:
 
 def follow_parent() -> None:
     """End this process when the supervisor is gone, however it went; the kernel then ends itself."""
-    parent = os.getppid()
+    parent = psutil.Process().parent()
 
-    def watch() -> None:
-        while os.getppid() == parent:
+    def watch() -> None:  # a child's parent changes on POSIX when it dies, and does not on Windows
+        while parent and os.getppid() == parent.pid and parent.is_running():
             time.sleep(1)
         os._exit(1)
 

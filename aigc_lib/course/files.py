@@ -29,8 +29,8 @@ def write_atomic(path: Path, text: str) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f".{path.stem}-",
-                                         suffix=".tmp", delete=False) as file:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=path.parent,
+                                         prefix=f".{path.stem}-", suffix=".tmp", delete=False) as file:
             temporary = file.name
             file.write(text)
             file.flush()

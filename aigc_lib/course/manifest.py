@@ -104,7 +104,7 @@ def select(chapters: Sequence[Chapter], wanted: Iterable[str]) -> list[Chapter]:
 
 
 def _matches(chapters: Sequence[Chapter], word: str) -> list[Chapter]:
-    word = word.strip().removesuffix(".ipynb").rpartition("/")[2]
+    word = re.split(r"[/\\]", word.strip().removesuffix(".ipynb"))[-1]  # a file is a name too
     tests = (
         lambda c: c.name == word,
         lambda c: c.section == word or c.section.startswith(word + "."),

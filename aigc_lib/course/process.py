@@ -18,6 +18,7 @@ import psutil
 PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.2
 TELL_STACK = """__import__("faulthandler").register(__import__("signal").SIGUSR1, open({path!r}, "w"))"""
+NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # Windows: the reader's Ctrl-C is for us, not for it
 
 
 class Status(StrEnum):
@@ -63,11 +64,6 @@ class Outcome:
         record = asdict(self)
         del record["notebook"]
         return record
-
-
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Tree:
@@ -152,7 +148,7 @@ def _run_in(folder: Path, job: Job, stopped: Callable[[], bool]) -> Outcome:
     with open(folder / "log.txt", "wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "aigc_lib.course.execute", str(folder)], cwd=folder,
                                    env=_environment(folder, job), stdin=subprocess.DEVNULL, stdout=log,
-                                   stderr=subprocess.STDOUT, start_new_session=True)
+                                   stderr=subprocess.STDOUT, start_new_session=True, creationflags=NEW_GROUP)
     tree = Tree(process.pid, str(folder))
     try:
         cut = _watch(process, tree, started + job.limit, stopped)
@@ -178,6 +174,7 @@ def _environment(folder: Path, job: Job) -> dict[str, str]:
         "OMP_NUM_THREADS": str(job.threads),
         "PYTHONPATH": os.pathsep.join(search),  # the kernel sees the same library as we do
         "PYTHONHASHSEED": "0",
+        "PYTHONIOENCODING": "utf-8",            # its last words go to a log that we read
         "JUPYTER_PREFER_ENV_PATH": "1",         # this environment's kernel, not one in the home folder
         "TMPDIR": str(folder),                  # connection and other temporary files go with the folder
         "IPYTHONDIR": str(folder),              # no start-up files or history of the reader's own

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from aigc_lib import paths
 from aigc_lib.course.files import CouldNotSave, read_text
+from aigc_lib.course.limits import cores
 from aigc_lib.course.manifest import Chapter, CourseError, check_profile
 from aigc_lib.course.notebook import (
     code_cells,
@@ -26,7 +27,7 @@ from aigc_lib.course.notebook import (
     with_outputs,
     write_notebook,
 )
-from aigc_lib.course.process import POLL_SECONDS, Job, Outcome, Status, cores, run_job
+from aigc_lib.course.process import POLL_SECONDS, Job, Outcome, Status, run_job
 from aigc_lib.course.reports import line, record_timing, write_reports
 
 MARGIN = 3.0  # wall clock over budget: enough for a slow, shared machine, short enough to catch a hang

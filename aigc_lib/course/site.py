@@ -6,6 +6,7 @@ executed. Staging writes a copy that suits a web page into ``book/chapters/`` (g
 
 import base64
 import html
+import os
 import re
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ import nbformat
 
 from aigc_lib import paths
 from aigc_lib.course.demos import stage_demos
+from aigc_lib.course.doctor import install_command
 from aigc_lib.course.manifest import Chapter, CourseError, load_manifest
 from aigc_lib.course.search_index import write_index
 
@@ -62,7 +64,7 @@ def check_ready(output: Path) -> None:
     """Refuse early: before any work, and before a folder that is no site would be replaced."""
     missing = [name for name in PACKAGES if not find_spec(name)]
     if missing:
-        raise CourseError(f"生成网站缺少 {'、'.join(missing)}。请运行 pip install -c constraints.txt -e '.[site]'。")
+        raise CourseError(f"生成网站缺少 {'、'.join(missing)}。请运行 {install_command()}。")
     if output.exists() and any(output.iterdir()) and not (output / ".buildinfo").exists():
         raise CourseError(f"{output} 里有别的文件，不会覆盖。请换一个空文件夹。")
 
@@ -151,7 +153,8 @@ def run_sphinx(source: Path, output: Path) -> None:
     shutil.rmtree(doctrees, ignore_errors=True)  # a cached page would keep its warning to itself
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-j", "auto", "-b", "html"]
     folders = ["-d", str(doctrees), str(source), str(output)]
-    done = subprocess.run([*command, *folders], capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, *folders], capture_output=True, encoding="utf-8", errors="replace", check=False,
+                          env={**os.environ, "PYTHONIOENCODING": "utf-8"})
     if done.returncode:
         messages = (done.stdout + done.stderr).strip()
         raise CourseError(f"Sphinx 没能生成网站（退出码 {done.returncode}）：\n{messages}")

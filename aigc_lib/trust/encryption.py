@@ -82,8 +82,9 @@ def decrypt_numbers(context: "tenseal.Context", ciphertext: bytes) -> np.ndarray
 def new_key(path: Path) -> bytes:
     """32 random bytes in a file that only its owner may read. Never overwrites one: that would lose the data."""
     key = os.urandom(KEY_BYTES)
+    plain = getattr(os, "O_BINARY", 0)  # else Windows writes two bytes for every 10 in the key
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | plain, 0o600)
     except FileExistsError:
         raise SealError(f"{path} exists already; a key that is overwritten takes its files with it.") from None
     with os.fdopen(handle, "wb") as file:

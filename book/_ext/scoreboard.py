@@ -198,7 +198,8 @@ def link_claims(app, doctree: nodes.document) -> None:
     board = app.builder.get_relative_uri(app.env.docname, "scoreboard")
     for literal in list(doctree.findall(nodes.literal)):
         if literal.astext() in known:
-            literal.replace_self(nodes.reference("", "", literal.deepcopy(), refuri=f"{board}#{literal.astext()}"))
+            literal.replace_self(nodes.reference("", "", literal.deepcopy(), refuri=f"{board}#{literal.astext()}",
+                                                  internal=True))
 
 
 def setup(app) -> dict:

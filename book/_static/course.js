@@ -18,6 +18,39 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// What scrolls sideways can be reached and scrolled by keyboard: some browsers need to be told.
+function makeScrollersReachable() {
+  for (const box of document.querySelectorAll(".bd-article :is(div, pre, .math, mjx-container)")) {
+    const scrolls = box.scrollWidth > box.clientWidth && /auto|scroll/.test(getComputedStyle(box).overflowX);
+    if (scrolls) box.tabIndex = 0;
+    else if (box.tabIndex === 0 && !box.matches("button, input, .stage")) box.removeAttribute("tabindex");
+  }
+}
+
+window.addEventListener("load", () => {
+  Promise.resolve(window.MathJax?.startup?.promise).then(makeScrollersReachable);
+  new ResizeObserver(makeScrollersReachable).observe(document.querySelector(".bd-article"));  // also when a fold opens
+});
+
+// A moving picture can be stopped, and stands still for whoever asked the browser for less movement.
+function makeStoppable(picture) {
+  const still = Object.assign(document.createElement("canvas"), {width: picture.naturalWidth, height: picture.naturalHeight});
+  const button = Object.assign(document.createElement("button"), {type: "button", className: "stop"});
+  still.setAttribute("role", "img");
+  still.setAttribute("aria-label", picture.alt);
+  still.getContext("2d").drawImage(picture, 0, 0);
+  const show = (moving) => {
+    picture.hidden = !moving;
+    still.hidden = moving;
+    button.textContent = moving ? "停住动图" : "播放动图";
+  };
+  button.addEventListener("click", () => show(picture.hidden));
+  picture.after(still, button);
+  show(!matchMedia("(prefers-reduced-motion: reduce)").matches);
+}
+
+window.addEventListener("load", () => document.querySelectorAll('.bd-article img[src$=".gif"]').forEach(makeStoppable));
+
 // The search page: every word of the query must occur on a page; sections that have one are shown.
 const tidy = (text) => text.trim().toLowerCase().replace(/\s+/g, " ");
 

@@ -28,7 +28,7 @@ def whole_day(slots: np.ndarray) -> np.ndarray | None:
 
 
 def main() -> None:
-    with gzip.open(sys.argv[1], "rt") as file:
+    with gzip.open(sys.argv[1], "rt", encoding="utf-8") as file:
         rows = [(datetime.fromisoformat(row["datetime"]), float(row["glucose"])) for row in csv.DictReader(file)
                 if row["glucose"]]
     first = min(when for when, _ in rows).date()

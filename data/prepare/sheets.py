@@ -22,4 +22,4 @@ def write_split(folder: Path, name: str, images: np.ndarray, labels: np.ndarray)
     for c in range(10):
         write_sheet(folder / f"{name}_{c}.webp", images[labels == c])
         print(f"{name}_{c}.webp", flush=True)
-    (folder / f"{name}_labels.txt").write_text("".join(map(str, labels)) + "\n", newline="\n")
+    (folder / f"{name}_labels.txt").write_text("".join(map(str, labels)) + "\n", encoding="ascii", newline="\n")

@@ -46,7 +46,8 @@ def views(x: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     package = Path(sys.argv[1])
-    entries = sorted(json.loads((package / "emoji.json").read_text()), key=lambda entry: entry["sort_order"])
+    entries = json.loads((package / "emoji.json").read_text(encoding="utf-8"))
+    entries.sort(key=lambda entry: entry["sort_order"])
     entries = [e for e in entries if e["category"] in KINDS and e["subcategory"] not in LEFT_OUT]
     kept, known = [], np.empty((0, SIDE * SIDE))
     for entry in entries:
@@ -60,7 +61,8 @@ def main() -> None:
     sheet = sheet.reshape(-1, COLUMNS, SIDE, SIDE, 3).swapaxes(1, 2).reshape(-1, COLUMNS * SIDE, 3)
     TARGET.mkdir(exist_ok=True)
     Image.fromarray(sheet).save(TARGET / "pictures.webp", lossless=True, quality=90, method=6, exact=True)
-    (TARGET / "pictures.tsv").write_text("".join(f"{kind}\t{name}\n" for _, kind, name in kept), newline="\n")
+    lines = "".join(f"{kind}\t{name}\n" for _, kind, name in kept)
+    (TARGET / "pictures.tsv").write_text(lines, encoding="utf-8", newline="\n")
     print(f"{len(entries)} pictures, {len(kept)} kept; by kind {np.bincount([kind for _, kind, _ in kept])}")
 
 

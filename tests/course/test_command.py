@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 import nbformat
-import psutil
 import pytest
 from click.testing import CliRunner
 
+from aigc_lib.course import doctor
 from aigc_lib.course.cli import main
 from aigc_lib.course.notebook import evidence_of, read_notebook
 from aigc_lib.evidence import load_ledger
@@ -159,9 +159,31 @@ def test_lab_opens_the_notebooks_folder(course, monkeypatch):
     assert invoke("lab") == (0, f"-m jupyterlab {course.notebooks}\n")
 
 
+def test_lab_hands_options_on(course, monkeypatch):
+    monkeypatch.setattr(os, "execv", lambda path, words: print(*words[1:]))
+    words = ["--allow-root", "--port", "9999"]
+    assert invoke("lab", *words) == (0, f"-m jupyterlab {course.notebooks} {' '.join(words)}\n")
+
+
+def test_lab_waits_for_jupyterlab_on_windows(course, monkeypatch):
+    monkeypatch.setattr(doctor, "WINDOWS", True)
+    monkeypatch.setattr(subprocess, "call", lambda words: print(*words[1:]) or 3)
+    assert invoke("lab") == (3, f"-m jupyterlab {course.notebooks}\n")
+
+
+def test_a_terminal_without_our_marks_stops_nothing(course):
+    course.add("good")
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    command = [sys.executable, "-m", "aigc_lib.course.cli"]
+    done = subprocess.run([*command, "list"], env=environment, capture_output=True, encoding="latin-1", check=True)
+    assert "good" in done.stdout and "?" in done.stdout
+    command += ["run", "bad"]
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="latin-1", check=False)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+
+
 def test_doctor_reports_on_this_machine():
     code, said = invoke("doctor")
     assert code in (0, 1)
-    for what in ("Python", "PyTorch", "bf16", "处理器", "内存", "磁盘", "中文字体"):
+    for what in ("Python", "PyTorch", "bf16", "处理器", "内存", "磁盘", "中文字体", "端口", "写权限", "内核"):
         assert what in said
-    assert str(psutil.cpu_count()) in said

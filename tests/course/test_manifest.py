@@ -61,6 +61,7 @@ def test_a_missing_manifest_says_what_to_do(tmp_path):
     (["A"], ["appendix_a_1"]),
     (["2.2", "ch01_overview"], ["ch01_overview", "ch02_2_gan"]),  # reading order
     (["notebooks/ch02_2_gan.ipynb"], ["ch02_2_gan"]),
+    ([r".\notebooks\ch02_2_gan.ipynb"], ["ch02_2_gan"]),
 ])
 def test_select(words, names):
     assert [chapter.name for chapter in select(CHAPTERS, words)] == names

@@ -131,10 +131,10 @@ def test_an_npm_that_fails_is_reported(empty_cache, monkeypatch, tmp_path):
 
 
 def test_another_runtime_than_the_pinned_one_is_refused(empty_cache, monkeypatch, tmp_path):
-    monkeypatch.setattr(demos, "_pack", lambda _: package(tmp_path, b"tampered"))
+    monkeypatch.setattr(demos, "npm_pack", lambda *_: package(tmp_path, b"tampered"))
     assert "校验和不同" in demos.stage_demos(tmp_path / "extra")
     genuine = hashlib.sha256(b"genuine").hexdigest()
-    monkeypatch.setattr(demos, "_pack", lambda _: package(tmp_path, b"genuine"))
+    monkeypatch.setattr(demos, "npm_pack", lambda *_: package(tmp_path, b"genuine"))
     monkeypatch.setattr(demos, "RUNTIME", {name: (source, genuine) for name, (source, _) in demos.RUNTIME.items()})
     assert demos.stage_demos(tmp_path / "extra") is None
     assert {path.name for path in (tmp_path / "extra" / "demos").iterdir()} == {*demos.RUNTIME, *(f"{m}.onnx" for m in MODELS)}

@@ -73,6 +73,14 @@ def test_pictures_carry_their_alt_text(mini_site):
     assert 'alt="动图：噪声变成衣服"' in html and ".gif" in html
 
 
+ENGLISH = re.compile(r'(?:title|aria-label|placeholder|alt)="(?=[^"]*[A-Za-z]{4})[^"\u4e00-\u9fff]*"')
+
+
+def test_what_is_only_read_aloud_is_chinese_too(any_site):
+    assert ENGLISH.findall('<button title="Toggle sidebar" aria-label="侧栏 sidebar">') == ['title="Toggle sidebar"']
+    assert {name for path in links.pages(any_site) for name in ENGLISH.findall(path.read_text("utf-8"))} == set()
+
+
 def test_errata_are_collected_from_the_chapters(mini_site):
     html = (mini_site / "errata.html").read_text("utf-8")
     assert '<a class="reference internal" href="chapters/ch01_tiny.html">' in html
