@@ -33,7 +33,7 @@ class Block:
     html: str
     height: float
     kind: str  # paragraph, list, table, math, quote, code, output, picture
-    source: str = ""  # of a paragraph, to cut it by sentences
+    source: str = ""  # of a paragraph, code or output: as it was written
 
 
 @cache
@@ -62,7 +62,8 @@ def columns(text: str) -> float:
 
 
 def rows_of(width: float, letters: float) -> int:
-    return max(1, -int(-width // letters))
+    """Lines that a text takes; some room is lost where a word or a formula does not fit the end of a line."""
+    return max(1, -int(-1.06 * width // letters))
 
 
 def plain(inline: Token) -> str:
@@ -96,6 +97,8 @@ def blocks(source: str) -> list[tuple[str, Block | str]]:
             found.append((f"heading {group[0].tag[1]}", _inline(group[1])))
         elif kind in ("bullet_list_open", "ordered_list_open"):
             found += [("list", block) for block in _items(group)]
+        elif kind == "blockquote_open":
+            found += [("quote", _quoted(part)) for part in groups(group[1:-1])]
         elif kind == "table_open":
             found += [("table", block) for block in _markdown_table(group)]
         elif made := _single(group):
@@ -110,10 +113,14 @@ def _single(group: Sequence[Token]) -> Block | None:
     if first.type in ("math_block", "amsmath"):
         lines = first.content.count(r"\\") + 1
         return Block(f'<div class="math">{_html(group)}</div>', 62 * lines + 40, "math")
-    if first.type == "blockquote_open":
-        parts = sum(token.type == "paragraph_open" for token in group)
-        return Block(_html(group), rows_of(em(text), (WIDTH - 60) / TEXT) * 41 + 20 * parts + 20, "quote")
     return code_block(first.content) if first.type in ("fence", "code_block") else None
+
+
+def _quoted(part: Sequence[Token]) -> Block:
+    """A paragraph or list of a quote, as a quote of its own."""
+    text = "".join(plain(token) for token in part if token.type == "inline")
+    height = rows_of(em(text), (WIDTH - 60) / TEXT) * 41 + 44
+    return Block(f"<blockquote>\n{_html(part)}</blockquote>\n", height, "quote")
 
 
 def _html(tokens: Sequence[Token]) -> str:
@@ -136,8 +143,8 @@ def _items(group: Sequence[Token]) -> Iterator[Block]:
 
 
 def joined(parts: Sequence[Block]) -> str:
-    """The HTML of a slide's blocks, neighbouring items in one list again."""
-    return re.sub(r'</(ul|ol)>\s*<\1(?: start="\d+")?>', "", "".join(part.html for part in parts))
+    """The HTML of a slide's blocks, neighbouring items in one list and paragraphs in one quote again."""
+    return re.sub(r'</(ul|ol|blockquote)>\s*<\1(?: start="\d+")?>', "", "".join(part.html for part in parts))
 
 
 def _markdown_table(group: Sequence[Token]) -> list[Block]:
@@ -151,9 +158,10 @@ def _markdown_table(group: Sequence[Token]) -> list[Block]:
     return table_blocks(lines[0], lines[1:])
 
 
-def table_blocks(head: Sequence[tuple[str, str]], rows: Sequence[Sequence[tuple[str, str]]]) -> list[Block]:
-    """A table of (HTML, text) cells, cut so that each part fits a slide."""
-    share = _shares([head, *rows])
+def table_blocks(head: Sequence[tuple[str, str]], rows: Sequence[Sequence[tuple[str, str]]],
+                 percent: Sequence[int] = ()) -> list[Block]:
+    """A table of (HTML, text) cells, cut so that each part fits a slide; ``percent`` fixes the columns' widths."""
+    share = [p / 100 * WIDTH / TABLE for p in percent] or _shares([head, *rows])
     parts, part, height = [], [], _row_height(head, share)
     for row in rows:
         more = _row_height(row, share)
@@ -162,25 +170,31 @@ def table_blocks(head: Sequence[tuple[str, str]], rows: Sequence[Sequence[tuple[
             part, height = [], _row_height(head, share)
         part.append(row)
         height += more
-    return [Block(_table(head, part), height + 20, "table") for part, height in [*parts, (part, height)]]
+    return [Block(_table(head, part, percent), height + 20, "table") for part, height in [*parts, (part, height)]]
 
 
 def _shares(lines: Sequence[Sequence[tuple[str, str]]]) -> list[float]:
     """The width in letters of each column, as a browser shares the room out: by what the longest cell wants."""
-    wanted = [max(em(line[i][1]) + 1.4 for line in lines if i < len(line)) for i in range(len(lines[0]))]
+    wanted = [max(max(map(em, line[i][1].split("\n"))) + 1.4 for line in lines if i < len(line))
+              for i in range(len(lines[0]))]
     room = WIDTH / TABLE
-    return wanted if sum(wanted) <= room else [0.9 * room * w / sum(wanted) for w in wanted]
+    return wanted if sum(wanted) <= room else [0.86 * room * w / sum(wanted) for w in wanted]
 
 
 def _row_height(row: Sequence[tuple[str, str]], share: Sequence[float]) -> float:
-    return max(rows_of(em(text), max(width - 1.3, 1)) for (_, text), width in zip(row, share, strict=False)) * 30 + 15
+    lines = [sum(rows_of(em(line), max(width - 1.3, 1)) for line in text.split("\n"))
+             for (_, text), width in zip(row, share, strict=False)]
+    return max(lines) * 30 + 15
 
 
-def _table(head: Sequence[tuple[str, str]], rows: Sequence[Sequence[tuple[str, str]]]) -> str:
+def _table(head: Sequence[tuple[str, str]], rows: Sequence[Sequence[tuple[str, str]]], percent: Sequence[int]) -> str:
     def line(cells: Sequence[tuple[str, str]], tag: str) -> str:
         return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell, _ in cells) + "</tr>"
 
-    return f"<table><thead>{line(head, 'th')}</thead><tbody>{''.join(line(row, 'td') for row in rows)}</tbody></table>"
+    fixed = "<colgroup>" + "".join(f'<col style="width: {p}%">' for p in percent) + "</colgroup>" if percent else ""
+    start = '<table class="fixed">' if percent else "<table>"
+    body = "".join(line(row, "td") for row in rows)
+    return f"{start}{fixed}<thead>{line(head, 'th')}</thead><tbody>{body}</tbody></table>\n"
 
 
 def highlighted(code: str) -> str:
@@ -198,12 +212,12 @@ def code_html(code: str) -> str:
 
 
 def code_block(code: str) -> Block:
-    return Block(code_html(code), len(code.strip().splitlines()) * 27 + 38, "code")
+    return Block(code_html(code), len(code.strip().splitlines()) * 27 + 38, "code", code)
 
 
 def output_block(text: str) -> Block:
     lines = text.strip("\n").splitlines()
-    return Block(f'<pre class="output">{html.escape(chr(10).join(lines))}</pre>\n', len(lines) * 27 + 30, "output")
+    return Block(f'<pre class="output">{html.escape(chr(10).join(lines))}</pre>\n', len(lines) * 27 + 30, "output", text)
 
 
 def lead(paragraph: Block) -> Block:

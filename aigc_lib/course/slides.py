@@ -1,7 +1,7 @@
 """Slides from a notebook's own cells, by rules; nothing is kept by hand twice.
 
-Each ``##`` or ``###`` heading starts a slide. On it go the first paragraph of each cell, lists, tables, formulas,
-quotes, code that can be read from the last row, and short results; a picture gets a slide of its own. Everything
+Each ``##`` or ``###`` heading starts a slide. On it go the first paragraph of each cell, lists, tables, formulas and
+quotes with the sentence that introduces them, code that can be read from the last row, and short results; a picture gets a slide of its own. Everything
 else goes to the speaker's notes: further paragraphs, long code, words to the teacher, hints and solutions. What
 does not fit any more goes on to a further slide of the same title.
 """
@@ -9,7 +9,7 @@ does not fit any more goes on to a further slide of the same title.
 import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from nbformat import NotebookNode
 
@@ -22,6 +22,7 @@ from aigc_lib.course.slide_blocks import (
     blocks,
     code_block,
     code_html,
+    columns,
     em,
     lead,
     output_block,
@@ -36,7 +37,10 @@ from aigc_lib.evidence import EVIDENCE_MIME
 PICTURES = {"image/png": "png", "image/gif": "gif", "image/jpeg": "jpg"}
 SIGNS = {"支持": "✓", "不支持": "✗", "证据不足": "?"}
 SHOWS_CODE = ("原理", "代码")  # sections whose code is the lesson; elsewhere only functions are
+INTRODUCED = ("math", "list", "table", "quote")  # nobody follows them without the sentence before
 BESIDE_A_PICTURE = 190  # px of text that a picture shares its slide with
+FEW_WORDS, FEW_THINGS = 200, 310  # px
+LARGE_COLUMNS = 76
 RESULT_LINES = 9
 EXERCISES, CHECK = "练习", "断言核查"
 
@@ -51,6 +55,17 @@ class Slide:
     body: list[Block] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     more: bool = False  # goes on from the slide before
+
+    @property
+    def look(self) -> str:
+        """Classes of its HTML: a slide with little on it shows that large."""
+        kinds = {block.kind for block in self.body}
+        if self.kind == "text" and kinds == {"paragraph"} and self.used <= FEW_WORDS:
+            return "text statement"
+        narrow = all(max(map(columns, block.source.splitlines()), default=0) <= LARGE_COLUMNS
+                     for block in self.body if block.kind in ("code", "output"))
+        small = self.used <= FEW_THINGS and narrow and not kinds & {"picture", "math"}
+        return f"{self.kind} large" if small else self.kind
 
     @property
     def used(self) -> float:
@@ -145,25 +160,26 @@ def _title(made: Deck, nb: NotebookNode, claims: Sequence[Mapping]) -> None:
 
 
 def _words(made: Deck, cell: NotebookNode) -> None:
-    """A Markdown cell: its first paragraph under each heading is shown, further ones are said."""
+    """A Markdown cell: the first paragraph under each heading and those that introduce something are shown."""
     if "instructor" in tags(cell) or cell.source.lstrip().startswith("<details"):
         made.note(render(cell.source))
         return
+    found = blocks(cell.source)
     first = True
-    for kind, block in blocks(cell.source):
+    for (kind, block), (following, _) in zip(found, [*found[1:], ("", None)], strict=True):
         if kind.startswith("heading"):
             made.heading(int(kind[-1]), block)
-            first = True
         elif kind == "paragraph":
-            if first:
-                made.show(lead(block))
-            if not first or lead(block) is not block:
+            shown = lead(block) if first or following in INTRODUCED else None
+            if shown:
+                made.show(shown)
+            if shown is not block:
                 made.note(block.html)
-            first = False
         elif kind == "code" and block.height > ROOM:
             made.note(block.html)
         else:
             made.show(block)
+        first = kind.startswith("heading")
 
 
 def _code(made: Deck, cell: NotebookNode) -> None:
@@ -210,18 +226,18 @@ def picture_block(output: NotebookNode) -> tuple[Block, str]:
 def _verdict_table(made: Deck, claims: Sequence[Mapping]) -> None:
     if not claims:
         return
-    cells = [[(html.escape(text), text) for text in _verdict_row(row)] for row in claims]
+    cells = [[(html.escape(text).replace("\n", "<br>"), text) for text in _verdict_row(row)] for row in claims]
     head = [(text, text) for text in ("断言", "模型", "基线", "差 [95% 区间]", "判定")]
-    for block in table_blocks(head, cells):
-        made.show(replace(block, html=block.html.replace("<table>", '<table class="verdicts">')))
+    for block in table_blocks(head, cells, percent=(29, 18, 18, 22, 13)):
+        made.show(block)
 
 
 def _verdict_row(row: Mapping) -> list[str]:
     """A claim in five cells; a claim that the ledger does not know has this run's values and no verdict."""
     model, baseline = row.get("model_mean", row.get("model_value")), row.get("baseline_mean", row.get("baseline_value"))
-    interval = "" if row.get("ci_low") is None else f" [{row['ci_low']:+.3g}, {row['ci_high']:+.3g}]"
+    interval = "" if row.get("ci_low") is None else f"\n[{row['ci_low']:+.3g}, {row['ci_high']:+.3g}]"
     verdict = row.get("verdict")
-    return [row["claim"], f"{row['model']} {model:.3g}", f"{row['baseline']} {baseline:.3g}",
+    return [row["claim"], f"{model:.3g}\n{row['model']}", f"{baseline:.3g}\n{row['baseline']}",
             f"{model - baseline:+.3g}{interval}", f"{SIGNS[verdict]} {verdict}" if verdict else "—"]
 
 
