@@ -162,12 +162,15 @@ def table_blocks(head: Sequence[tuple[str, str]], rows: Sequence[Sequence[tuple[
                  percent: Sequence[int] = ()) -> list[Block]:
     """A table of (HTML, text) cells, cut so that each part fits a slide; ``percent`` fixes the columns' widths."""
     share = [p / 100 * WIDTH / TABLE for p in percent] or _shares([head, *rows])
-    parts, part, height = [], [], _row_height(head, share)
-    for row in rows:
-        more = _row_height(row, share)
-        if part and height + more > ROOM - 30:
+    top, heights = _row_height(head, share), [_row_height(row, share) for row in rows]
+    room = ROOM - 30 - top
+    slides = rows_of(sum(heights) + max(heights, default=0) * (sum(heights) > room), room)
+    room = min(room, sum(heights) / slides + max(heights, default=0))  # no last slide with a single row
+    parts, part, height = [], [], top
+    for row, more in zip(rows, heights, strict=True):
+        if part and height + more > top + room:
             parts.append((part, height))
-            part, height = [], _row_height(head, share)
+            part, height = [], top
         part.append(row)
         height += more
     return [Block(_table(head, part, percent), height + 20, "table") for part, height in [*parts, (part, height)]]

@@ -179,7 +179,7 @@ def _words(made: Deck, cell: NotebookNode) -> None:
             made.note(block.html)
         else:
             made.show(block)
-        first = kind.startswith("heading")
+        first = kind.startswith("heading") or first and kind != "paragraph"
 
 
 def _code(made: Deck, cell: NotebookNode) -> None:
