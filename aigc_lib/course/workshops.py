@@ -15,8 +15,9 @@ from aigc_lib.course.files import read_text
 from aigc_lib.course.ledger import read_ledger
 from aigc_lib.course.manifest import Chapter, CourseError, load_manifest, select
 from aigc_lib.course.reports import load_timings
-from aigc_lib.evidence import VERDICTS
+from aigc_lib.evidence import REFUTED, SUPPORTED, UNDECIDED
 
+VERDICTS = (SUPPORTED, REFUTED, UNDECIDED)
 TIMES = re.compile(r"(<!-- times:begin ([\w. ]+) -->\n).*?(<!-- times:end -->)", re.DOTALL)
 NUMBER = re.compile(r"(<!-- ledger (\S+) (model|baseline|diff) -->)[^<]*(<!-- end -->)")
 HEAD = ("部分", "笔记本", "完整（秒）", "快速检查（秒）", "内存（MB）", "断言：" + "/".join(VERDICTS))
