@@ -118,19 +118,20 @@ def deck(nb: NotebookNode, rows: Iterable[Mapping] = ()) -> list[Slide]:
     """The slides of a notebook; ``rows`` of the ledger bring the verdicts."""
     made, claims = Deck(), verdicts(nb, rows)
     _title(made, nb, claims)
-    inside = ""
+    exercising = False
     for cell in nb.cells[1:]:
-        for level, title in re.findall(r"(?m)^(#{1,2}) +(.+?)\s*$", prose(cell)):
-            if title == EXERCISES and inside != EXERCISES:
-                _exercises(made, nb)
-            inside = title if level == "##" else inside
-        if inside == EXERCISES:
-            continue
-        if cell.cell_type == "markdown":
-            _words(made, cell)
-            if re.search(rf"(?m)^## {CHECK}\s*$", prose(cell)):
+        titles = re.findall(r"(?m)^## +(.+?)\s*$", prose(cell))
+        exercising = exercising and not titles
+        if EXERCISES in titles:
+            before = re.split(rf"(?m)^## +{EXERCISES}\s*$", cell.source)[0]
+            _words(made, before, cell)
+            _exercises(made, nb)
+            exercising = True
+        elif cell.cell_type == "markdown" and not exercising:
+            _words(made, cell.source, cell)
+            if CHECK in titles:
                 _verdict_table(made, claims)
-        elif cell.cell_type == "code":
+        elif not exercising:
             _code(made, cell)
     return made.slides
 
@@ -159,14 +160,14 @@ def _title(made: Deck, nb: NotebookNode, claims: Sequence[Mapping]) -> None:
         made.show(block)
 
 
-def _words(made: Deck, cell: NotebookNode) -> None:
-    """A Markdown cell: the first paragraph under each heading and those that introduce something are shown."""
-    if "instructor" in tags(cell) or cell.source.lstrip().startswith("<details"):
-        made.note(render(cell.source))
+def _words(made: Deck, source: str, cell: NotebookNode) -> None:
+    """The source of a Markdown cell, or its beginning: the first paragraph under each heading and those that introduce something are shown."""
+    if "instructor" in tags(cell) or source.lstrip().startswith("<details"):
+        made.note(render(source))
         return
-    found = blocks(cell.source)
+    found = blocks(source)
     first = True
-    for (kind, block), (following, _) in zip(found, [*found[1:], ("", None)], strict=True):
+    for (kind, block), (following, _) in zip(found, [*found[1:], ("", None)], strict=False):
         if kind.startswith("heading"):
             made.heading(int(kind[-1]), block)
         elif kind == "paragraph":

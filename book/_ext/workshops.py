@@ -18,14 +18,14 @@ NOTEBOOK = re.compile(r"\[([^\[\]]*)\]\(\.\./\.\./notebooks/(\w+)\.ipynb(#[^)]*)
 
 def on_the_site(text: str, pages: set[str], slides: Path) -> str:
     """The Markdown of a plan with its links put right; in a table the slides stand beside the notebook."""
-    def link(found: re.Match, in_table: bool) -> str:
+    def link(found: re.Match) -> str:
         words, name, anchor = found[1], found[2], found[3] or ""
         made = f"[{words}](../chapters/{name}.ipynb{anchor})" if f"chapters/{name}" in pages else words
-        deck = f' · <a href="../slides/{name}.html">幻灯片</a>' if (slides / f"{name}.html").exists() else ""
-        return made + (deck if in_table else "")
+        line = text[text.rfind("\n", 0, found.start()) + 1:found.start()]
+        deck = line.startswith("|") and (slides / f"{name}.html").exists()
+        return made + (f' · <a href="../slides/{name}.html">幻灯片</a>' if deck else "")
 
-    return "\n".join(NOTEBOOK.sub(lambda found, row=line.startswith("|"): link(found, row), line)
-                     for line in text.split("\n"))
+    return NOTEBOOK.sub(link, text)
 
 
 def adapt(app, docname: str, source: list[str]) -> None:

@@ -137,6 +137,13 @@ def test_an_exercise_shows_the_task_and_keeps_the_answer_for_the_speaker():
     assert all(word in said for word in ("想一想", "check_1", "solution_1", "<details open>")) and "用一用" not in said
 
 
+def test_what_stands_before_the_exercises_in_their_cell_is_shown():
+    _, one, two, three = made(
+        text("## 什么时候不该用\n\n不要。\n\n## 练习\n\n### 练习 1\n\n写。"), miniature.code("def f(): ...", tags=("exercise",)),
+        miniature.code("check_1()", tags=("exercise-check",)), text("## 延伸阅读\n\n书。"))
+    assert [slide.title for slide in (one, two, three)] == ["什么时候不该用", "练习 1", "延伸阅读"] and "不要" in shown(one)
+
+
 def test_words_to_the_teacher_are_said():
     _, slide = made(text("## 案例\n\n看。"), text("> **教学提示**：停一停。", "instructor"))
     assert "停一停" not in shown(slide) and "停一停" in "".join(slide.notes)
@@ -267,7 +274,8 @@ def test_every_deck_of_the_site_fits_the_screen(browser, real_site):
     assert troubles == [] and len(found) == len(CHAPTERS)
 
 
-BAD = """<div class="slides" style="width: 1280px; height: 720px"><section><h2>高</h2><div class="body">
+BAD = """<style>body {{ margin: 0 }} section {{ position: absolute; top: 0; width: 100% }}</style>
+<div class="slides" style="width: 1280px; height: 720px"><section><h2>高</h2><div class="body">
 <p style="height: 800px">一</p></div></section><section><h2>宽</h2><div class="body"><pre style="overflow: hidden">{wide}</pre>
 </div></section><section><h2>图</h2><div class="body"><img alt="" src="data:,"></div></section></div>
 <script>Reveal = {{getSlides: () => [...document.querySelectorAll("section")], slide() {{}}}}</script>"""
