@@ -119,7 +119,8 @@ def test_the_page_and_the_builder_say_that_there_are_no_demos(empty_cache, monke
     monkeypatch.setattr(npm.shutil, "which", lambda _: None)
     said = []
     site = miniature.build_at(miniature.write_course(tmp_path / "course"), say=said.append)
-    assert len(said) == 1 and "没有带现场演示" in said[0] and not (site / "demos").exists()
+    assert ["没有带现场演示" in said[0], "没有带幻灯片" in said[1]] == [True, True] and len(said) == 2
+    assert not (site / "demos").exists() and not (site / "slides").exists()
     page = (site / "demos.html").read_text("utf-8")
     assert page.count("这份网站没有带演示") == len(MODELS) and 'class="demo"' not in page
     assert links.broken_links(site) == []
