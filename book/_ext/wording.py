@@ -14,7 +14,6 @@ WORDS = {
     'aria-label="Main"': 'aria-label="课程目录"',
     'aria-label="Page"': 'aria-label="本页目录"',
     ' aria-label="Toggle hidden content"': "",  # its text says it better
-    '<summary><span class="toctree-toggle"': '<summary aria-label="展开或收起"><span class="toctree-toggle"',
     '<div id="pst-primary-sidebar" class': '<div id="pst-primary-sidebar" role="region" aria-label="侧栏" class',
 }
 
