@@ -12,7 +12,7 @@ project = "AIGC 课程"
 author = ""
 language = "zh_CN"
 
-extensions = ["myst_nb", "demos", "scoreboard", "wording"]
+extensions = ["myst_nb", "demos", "scoreboard", "wording", "workshops"]
 templates_path = ["_templates"]
 # Without these, the build reads its own output.
 exclude_patterns = ["_build", "jupyter_execute", "README.md"]

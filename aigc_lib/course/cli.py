@@ -9,7 +9,7 @@ import click
 
 from aigc_lib import paths
 from aigc_lib.course.cli_data import data
-from aigc_lib.course.cli_editions import instructor, progress, student
+from aigc_lib.course.cli_editions import instructor, progress, slides, student
 from aigc_lib.course.files import CouldNotSave
 from aigc_lib.course.manifest import CourseError, check_profile, load_manifest, select
 
@@ -51,7 +51,7 @@ def main() -> None:
     """
 
 
-for command in (data, student, instructor, progress):
+for command in (data, student, instructor, slides, progress):
     main.add_command(command)
 
 
@@ -187,7 +187,7 @@ def demos(names: tuple[str, ...]) -> None:
 
 @main.command()
 def readme() -> None:
-    """更新两份 README 里的用时表和记分牌。"""
+    """更新两份 README 和三份教案里由程序写的表。"""
     from aigc_lib.course.readme import update
 
     update()

@@ -1,4 +1,4 @@
-"""``aigc student``, ``aigc instructor`` and ``aigc progress``."""
+"""``aigc student``, ``aigc instructor``, ``aigc slides`` and ``aigc progress``."""
 
 from pathlib import Path
 
@@ -36,6 +36,19 @@ def _write(edition: str, folder: Path, chapters: tuple[str, ...]) -> None:
     if kept:
         click.echo(f"{len(kept)} 个本来就在，里面可能有你写的东西，没有动：{'、'.join(path.name for path in kept)}。"
                    "要新的，换一个空文件夹。")
+
+
+@click.command()
+@CHAPTERS
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="写到哪个文件夹。")
+def slides(chapters: tuple[str, ...], out: Path) -> None:
+    """由笔记本写出幻灯片（reveal.js），不联网也能放；默认全部章节。"""
+    from aigc_lib.course.decks import write_decks
+    from aigc_lib.course.site import check_packages
+
+    check_packages()
+    written = write_decks(select(load_manifest(), chapters), out, click.echo)
+    click.echo(f"用浏览器打开，如 {written[0]}。方向键翻页，S 打开讲稿，F 全屏，Esc 看全部。")
 
 
 @click.command()

@@ -147,7 +147,7 @@ def demos() -> Iterator[Finding]:
     elif npm := shutil.which("npm"):
         yield Finding(FINE, "网站演示", f"建网站时由 {npm} 取运行库")
     else:
-        yield Finding(NOTE, "网站演示", "没有 npm，网站不带现场演示，其余照常", "要演示，装 Node.js（自带 npm），再运行 aigc site")
+        yield Finding(NOTE, "网站演示", "没有 npm，网站不带现场演示和幻灯片，其余照常", "要它们，装 Node.js（自带 npm），再运行 aigc site")
 
 
 CHECKS = (processor, memory_left, disk, scratch, writing, port, user, terminal, demos)

@@ -1,4 +1,4 @@
-"""The tables of both READMEs, made from the manifest, the measured times and the ledger."""
+"""The tables of both READMEs and of the workshop plans, made from the manifest, the measured times and the ledger."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ from aigc_lib.course.files import read_text, write_atomic
 from aigc_lib.course.ledger import read_ledger
 from aigc_lib.course.manifest import Chapter, CourseError, load_manifest
 from aigc_lib.course.reports import WHOLE_COURSE, load_timings
+from aigc_lib.course.workshops import plans, updated_plan
 
 HEADS = {
     "README.md": (["节", "笔记本", "完整（秒）", "快速检查（秒）", "内存（MB）"],
@@ -34,6 +35,8 @@ def updated(readme: Path) -> str:
 def update() -> None:
     for readme in readmes():
         write_atomic(readme, updated(readme))
+    for plan in plans():
+        write_atomic(plan, updated_plan(plan))
 
 
 def _replace(readme: Path, text: str, name: str, table: str) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 import nbformat
 
 from aigc_lib import paths
+from aigc_lib.course.decks import stage_slides
 from aigc_lib.course.demos import stage_demos
 from aigc_lib.course.doctor import install_command
 from aigc_lib.course.manifest import Chapter, CourseError, load_manifest
@@ -35,7 +36,7 @@ def build(output: Path | None = None, say: Callable[[str], None] = print) -> Pat
     """Build the site and return the path of its ``index.html``.
 
     The site appears under ``output`` (default ``book/_build/html``) only when it is complete;
-    an older site there is replaced. ``say`` is told when the site has to do without the live demos.
+    an older site there is replaced. ``say`` is told when the site has to do without live demos or slides.
 
     Raises:
         CourseError: the manifest is wrong, a notebook it names or a package is missing, Sphinx
@@ -48,6 +49,9 @@ def build(output: Path | None = None, say: Callable[[str], None] = print) -> Pat
     trouble = stage_demos(paths.BOOK / "chapters" / "extra")
     if trouble:
         say(f"网站没有带现场演示：{trouble}")
+    trouble = stage_slides(chapters, paths.BOOK / "chapters" / "extra")
+    if trouble:
+        say(f"网站没有带幻灯片：{trouble}")
     work = paths.BOOK / "_build" / "work"
     shutil.rmtree(work, ignore_errors=True)
     run_sphinx(paths.BOOK, work)
@@ -62,11 +66,16 @@ def build(output: Path | None = None, say: Callable[[str], None] = print) -> Pat
 
 def check_ready(output: Path) -> None:
     """Refuse early: before any work, and before a folder that is no site would be replaced."""
-    missing = [name for name in PACKAGES if not find_spec(name)]
-    if missing:
-        raise CourseError(f"生成网站缺少 {'、'.join(missing)}。请运行 {install_command()}。")
+    check_packages()
     if output.exists() and any(output.iterdir()) and not (output / ".buildinfo").exists():
         raise CourseError(f"{output} 里有别的文件，不会覆盖。请换一个空文件夹。")
+
+
+def check_packages() -> None:
+    """CourseError when what makes pages is not installed."""
+    missing = [name for name in PACKAGES if not find_spec(name)]
+    if missing:
+        raise CourseError(f"缺少 {'、'.join(missing)}，写不了网页。请运行 {install_command()}。")
 
 
 def stage(chapters: Sequence[Chapter], folder: Path) -> None:

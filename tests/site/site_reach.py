@@ -1,18 +1,13 @@
 """Can everybody read a page? axe-core's rules, the size of the letters on a phone, and a walk with the Tab key."""
 
-import hashlib
-import tarfile
-import tempfile
 from functools import cache
-from pathlib import Path
 
-import platformdirs
 import pytest
 
-from aigc_lib.course.demos import NoRuntime, npm_pack
+from aigc_lib.course import npm
 
 AXE = "axe-core@4.14.1"
-AXE_SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
+AXE_FILES = {"axe.min.js": ("axe.min.js", "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c")}
 SMALLEST = 14  # px
 BREAKS = """() => axe.run(document, {resultTypes: ["violations"]}).then(({violations}) => violations
   .flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.target}: ${node.html.slice(0, 120)}`)))"""
@@ -41,20 +36,10 @@ STOP = """() => {
 @cache
 def axe() -> str:
     """The script; npm brings it once and it stays in the cache. Skips the test where npm cannot."""
-    file = Path(platformdirs.user_cache_dir("aigc", appauthor=False)) / AXE / "axe.min.js"
-    if not file.exists():
-        with tempfile.TemporaryDirectory() as work:
-            try:
-                package = npm_pack(AXE, Path(work))
-            except NoRuntime as error:
-                pytest.skip(str(error))
-            with tarfile.open(package) as archive:
-                script = archive.extractfile("package/axe.min.js").read()
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(script)
-    script = file.read_bytes()
-    assert hashlib.sha256(script).hexdigest() == AXE_SHA256, f"{file} is not the pinned {AXE}: remove it"
-    return script.decode()
+    try:
+        return (npm.fetch(AXE, AXE_FILES) / "axe.min.js").read_text("utf-8")
+    except npm.NotFetched as error:
+        pytest.skip(str(error))
 
 
 def broken_rules(page) -> list[str]:

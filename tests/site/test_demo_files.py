@@ -13,7 +13,7 @@ import site_miniature as miniature
 import torch
 from click.testing import CliRunner
 
-from aigc_lib.course import demo_models, demos
+from aigc_lib.course import demo_models, demos, npm
 from aigc_lib.course.cli import main
 
 reference = pytest.importorskip("onnx.reference", reason="onnx is not installed (extra: dev)")
@@ -94,7 +94,7 @@ def test_the_command_trains_and_writes(monkeypatch, tmp_path):
 
 @pytest.fixture
 def empty_cache(monkeypatch, tmp_path):
-    monkeypatch.setattr(demos.platformdirs, "user_cache_dir", lambda *_, **__: str(tmp_path / "cache"))
+    monkeypatch.setattr(npm.platformdirs, "user_cache_dir", lambda *_, **__: str(tmp_path / "cache"))
 
 
 def package(folder, content: bytes):
@@ -102,39 +102,40 @@ def package(folder, content: bytes):
     path = folder / "package.tgz"
     with tarfile.open(path, "w:gz") as archive:
         for source, _ in demos.RUNTIME.values():
-            member = tarfile.TarInfo(f"package/dist/{source}")
+            member = tarfile.TarInfo(f"package/{source}")
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
     return path
 
 
 def test_a_site_without_npm_goes_without_demos(empty_cache, monkeypatch, tmp_path):
-    monkeypatch.setattr(demos.shutil, "which", lambda _: None)
+    monkeypatch.setattr(npm.shutil, "which", lambda _: None)
     (tmp_path / "extra" / "demos").mkdir(parents=True)
     assert "没有找到 npm" in demos.stage_demos(tmp_path / "extra")
     assert list((tmp_path / "extra").iterdir()) == []
 
 
 def test_the_page_and_the_builder_say_that_there_are_no_demos(empty_cache, monkeypatch, tmp_path):
-    monkeypatch.setattr(demos.shutil, "which", lambda _: None)
+    monkeypatch.setattr(npm.shutil, "which", lambda _: None)
     said = []
     site = miniature.build_at(miniature.write_course(tmp_path / "course"), say=said.append)
-    assert len(said) == 1 and "没有带现场演示" in said[0] and not (site / "demos").exists()
+    assert ["没有带现场演示" in said[0], "没有带幻灯片" in said[1]] == [True, True] and len(said) == 2
+    assert not (site / "demos").exists() and not (site / "slides").exists()
     page = (site / "demos.html").read_text("utf-8")
     assert page.count("这份网站没有带演示") == len(MODELS) and 'class="demo"' not in page
     assert links.broken_links(site) == []
 
 
 def test_an_npm_that_fails_is_reported(empty_cache, monkeypatch, tmp_path):
-    monkeypatch.setattr(demos.shutil, "which", lambda _: sys.executable)  # knows no command "pack"
+    monkeypatch.setattr(npm.shutil, "which", lambda _: sys.executable)  # knows no command "pack"
     assert "npm 没有取到" in demos.stage_demos(tmp_path / "extra")
 
 
 def test_another_runtime_than_the_pinned_one_is_refused(empty_cache, monkeypatch, tmp_path):
-    monkeypatch.setattr(demos, "npm_pack", lambda *_: package(tmp_path, b"tampered"))
+    monkeypatch.setattr(npm, "npm_pack", lambda *_: package(tmp_path, b"tampered"))
     assert "校验和不同" in demos.stage_demos(tmp_path / "extra")
     genuine = hashlib.sha256(b"genuine").hexdigest()
-    monkeypatch.setattr(demos, "npm_pack", lambda *_: package(tmp_path, b"genuine"))
+    monkeypatch.setattr(npm, "npm_pack", lambda *_: package(tmp_path, b"genuine"))
     monkeypatch.setattr(demos, "RUNTIME", {name: (source, genuine) for name, (source, _) in demos.RUNTIME.items()})
     assert demos.stage_demos(tmp_path / "extra") is None
     assert {path.name for path in (tmp_path / "extra" / "demos").iterdir()} == {*demos.RUNTIME, *(f"{m}.onnx" for m in MODELS)}
