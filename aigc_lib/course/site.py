@@ -131,6 +131,8 @@ def stage_notebook(notebook: nbformat.NotebookNode, name: str, folder: Path) -> 
                 continue
             stage_claim(output)
             stage_picture(output, folder, f"{name}-{index}-{number}")
+            if "text/html" in output.data:  # a header without words, over the row names of a pandas table, is no header
+                output.data["text/html"] = output.data["text/html"].replace("<th></th>", "<td></td>")
         if cell.cell_type == "code":
             if "solution" in cell.metadata.get("tags", []):
                 cell.metadata["mystnb"] = SOLUTION_PROMPTS

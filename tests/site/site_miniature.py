@@ -12,6 +12,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import nbformat
+import pandas as pd
 import pytest
 from nbformat import v4
 from PIL import Image
@@ -71,6 +72,12 @@ def evidence_output(claim: str) -> nbformat.NotebookNode:
     return v4.new_output("display_data", data=data)
 
 
+def frame_output() -> nbformat.NotebookNode:
+    """A table as pandas shows it."""
+    frame = pd.DataFrame({"甲": [1.5]}, index=["乙"])
+    return v4.new_output("execute_result", data={"text/html": frame.to_html(), "text/plain": str(frame)}, execution_count=1)
+
+
 def chapter_one() -> list[nbformat.NotebookNode]:
     """Pictures, mathematics, tables, an exercise with its solution, links."""
     text = v4.new_markdown_cell
@@ -80,6 +87,7 @@ def chapter_one() -> list[nbformat.NotebookNode]:
         text("## 原理\n\n行内 $x_t = \\boldsymbol{\\epsilon}$，以及\n\n$$\\mathcal{L} = \\mathbb{E}\\lVert \\epsilon - \\epsilon_\\theta(x_t, t) \\rVert^2$$"),
         code("def add(x: int, y: int) -> int:\n    \"\"\"两数之和。\"\"\"\n    return x + y  # 整数\n\n\nprint(add(1, 2))", [v4.new_output("stream", name="stdout", text="3\n")]),
         code("show(a); show(b)", [picture_output("曲线：损失 [训练] 从 3 降到 1，单位 bit"), picture_output("两条曲线，a<b & 'c' \"d\" $e$")]),
+        code("frame", [frame_output()]),
         code("animate()", [picture_output("动图：噪声变成衣服", "image/gif")]),
         text(WIDE + "\n\n> **提示** 引用块里的话。\n\n<details><summary>提示</summary>\n\n先想 *形状*。\n\n</details>"),
         text("### 练习 1\n\n写一个函数。"),

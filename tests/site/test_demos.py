@@ -155,7 +155,7 @@ def test_the_weight_is_what_is_transferred(browser, demo_site):
         loaded = page.evaluate("performance.getEntriesByType('resource').map((entry) => entry.name)")
         assert not any(re.search(r"\.(onnx|bin)$|/ort\.js$", address) for address in loaded) and len(loaded) > 3
         requests = []
-        page.on("requestfinished", lambda request: requests.append(request))
+        page.on("requestfinished", lambda request: "favicon" in request.url or requests.append(request))
         for name in ("vae", "caption", "diffusion"):
             said = page.locator(f"#demo-{name} .weight").inner_text()
             promised = int(re.search(r"（([\d,]+) 字节）", said).group(1).replace(",", ""))
