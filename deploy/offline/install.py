@@ -24,7 +24,7 @@ BIN = "Scripts" if os.name == "nt" else "bin"
 def main():
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors="replace", line_buffering=True)  # its words come before pip's
     check_machine()
     mark = hashlib.sha256(read_list()).hexdigest() + " " + str(COURSE)  # a copied .venv points at its old place
     if INSTALLED.is_file() and INSTALLED.read_text("utf-8") == mark:
@@ -36,7 +36,7 @@ def main():
         INSTALLED.write_text(mark, "utf-8")
     if run(venv_python(), "-m", "aigc_lib.course.doctor"):
         sys.exit("装好了，但这台机器还有问题：照上面标 ✗ 的行做，再运行一次。")
-    print(NEXT.format(bin=os.path.join(".venv", BIN), course=COURSE, python=venv_python()))
+    print(NEXT.format(bin=os.path.join(".venv", BIN), course=COURSE))
 
 
 NEXT = """
@@ -71,7 +71,7 @@ def read_list():
 
 def check_files():
     """Every file is there and whole. Once that was so, the reader may change the course, but not the wheels."""
-    print("核对文件……", flush=True)
+    print("核对文件……")
     wrong = []
     for line in read_list().decode("utf-8").splitlines():
         wanted, name = line.split("  ", 1)
@@ -98,7 +98,7 @@ def checksum(path):
 
 def install():
     begin = time.time()
-    print(f"建立 Python 环境 {VENV} 并安装（一两分钟，不用网络）……", flush=True)
+    print(f"建立 Python 环境 {VENV} 并安装（一两分钟，不用网络）……")
     if run(sys.executable, "-m", "venv", "--clear", str(VENV)):
         sys.exit("建不了 Python 环境。Debian、Ubuntu 缺 python3-venv；Windows 上先关掉正在用 .venv 的程序；也看看磁盘满没满。")
     if run(venv_python(), "-m", "pip", "install", "-q", "--no-index", "--no-cache-dir", "--find-links",
@@ -106,7 +106,7 @@ def install():
         run(sys.executable, "-m", "aigc_lib.course.doctor")
         sys.exit("pip 没有装上，原因见上面红字或 ERROR 那几行。说 No matching distribution 的，是包里缺那个 wheel，"
                  "或系统太旧：请把这几行发给做包的人。")
-    print(f"安装用了 {time.time() - begin:.0f} 秒。", flush=True)
+    print(f"安装用了 {time.time() - begin:.0f} 秒。")
 
 
 def run(*command):
