@@ -101,11 +101,11 @@ def install():
     print(f"建立 Python 环境 {VENV} 并安装（一两分钟，不用网络）……")
     if run(sys.executable, "-m", "venv", "--clear", str(VENV)):
         sys.exit("建不了 Python 环境。Debian、Ubuntu 缺 python3-venv；Windows 上先关掉正在用 .venv 的程序；也看看磁盘满没满。")
-    if run(venv_python(), "-m", "pip", "install", "-q", "--no-index", "--no-cache-dir", "--find-links",
+    if run(venv_python(), "-m", "pip", "install", "--progress-bar", "off", "--no-index", "--no-cache-dir", "--find-links",
            str(HERE / "wheels"), "-c", "constraints.txt", "-e", f".[{EXTRAS}]"):
         run(sys.executable, "-m", "aigc_lib.course.doctor")
-        sys.exit("pip 没有装上，原因见上面红字或 ERROR 那几行。说 No matching distribution 的，是包里缺那个 wheel，"
-                 "或系统太旧：请把这几行发给做包的人。")
+        sys.exit("pip 没有装上，原因在上面 ERROR 前后几行。说 No matching distribution 或 conflict 的，"
+                 "是包里缺那个 wheel，或系统太旧：请把这几行发给做包的人。")
     print(f"安装用了 {time.time() - begin:.0f} 秒。")
 
 
