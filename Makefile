@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 TORCH_INDEX ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: course test browser lab site benchmark clean
+.PHONY: course test browser lab site offline-pack benchmark clean
 
 # A chapter that fails does not cost the site.
 course: $(VENV)/.course
@@ -29,6 +29,11 @@ lab: $(VENV)/.course
 
 site: $(VENV)/.course
 	$(BIN)/aigc site
+
+# One archive for a room without a network. For other machines than this: PLATFORM=windows PYTHON_VERSION=3.12
+offline-pack: $(VENV)/.course
+	TORCH_INDEX='$(TORCH_INDEX)' $(BIN)/aigc offline-pack $(if $(OUT),--out '$(OUT)') \
+	  $(if $(PLATFORM),--platform $(PLATFORM)) $(if $(PYTHON_VERSION),--python-version $(PYTHON_VERSION))
 
 benchmark: $(VENV)/.test
 	$(BIN)/python benchmarks/run.py

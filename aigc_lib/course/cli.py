@@ -10,6 +10,7 @@ import click
 from aigc_lib import paths
 from aigc_lib.course.cli_data import data
 from aigc_lib.course.cli_editions import instructor, progress, slides, student
+from aigc_lib.course.cli_offline import offline_pack
 from aigc_lib.course.files import CouldNotSave
 from aigc_lib.course.manifest import CourseError, check_profile, load_manifest, select
 
@@ -51,7 +52,7 @@ def main() -> None:
     """
 
 
-for command in (data, student, instructor, slides, progress):
+for command in (data, student, instructor, slides, progress, offline_pack):
     main.add_command(command)
 
 

@@ -20,7 +20,7 @@ FINE, NOTE, BAD = "✓", "!", "✗"
 WINDOWS = os.name == "nt"
 OLDEST = (3, 11)
 OLDEST_MACOS, OLDEST_GLIBC = (14,), (2, 28)  # of PyTorch's wheels
-EXTRAS = "site,entertainment,finance,manufacturing,compliance"  # what `make course` installs
+EXTRAS = "site,entertainment,finance,manufacturing,compliance,frameworks,appendix"  # what `make course` installs
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from .mini import CLAIM, PATIENCE, until
 FOREVER = "import os, time\nopen({mark!r}, 'w').write(str(os.getpid()))\nwhile True: time.sleep(0.1)"
 COMMANDS = [[], ["list"], ["run"], ["evidence"], ["evidence", "run"], ["evidence", "check"], ["evidence", "show"],
             ["data"], ["data", "list"], ["data", "verify"], ["data", "fetch"], ["site"], ["new"], ["doctor"], ["lab"],
-            ["student"], ["instructor"], ["progress"]]
+            ["student"], ["instructor"], ["progress"], ["offline-pack"]]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
