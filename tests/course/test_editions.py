@@ -70,7 +70,8 @@ def test_a_teacher_gets_everything_and_the_remarks(chapter):
     assert len(solutions) >= 3 and not any("hide-cell" in tags(c) or c.metadata.get("jupyter") for c in solutions)
     said = nb.cells[1].source
     assert f"预算 {chapter.full_seconds:g} 秒" in said and all(line.startswith(">") for line in said.splitlines())
-    assert all((row["claim"] in said) == (row["verdict"] != "支持") for row in rows)
+    fallen = {row["claim"] for row in rows if row["verdict"] != "支持"}  # one sentence of the document may be put to two tests
+    assert all((row["claim"] in said) == (row["claim"] in fallen) for row in rows)
 
 
 def with_answer(*more, **metadata):
