@@ -4,6 +4,7 @@ They speak the models' verbs, so a notebook can swap one for the other.
 """
 
 import math
+import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -128,7 +129,8 @@ class KneserNey:
     def __init__(self, n_tokens: int, order: int, discount: float, free: Sequence[int] = ()):
         if order < 1 or not 0 < discount < 1:
             raise ValueError(f"order must be at least 1 and discount between 0 and 1, got {order} and {discount}.")
-        self.order, self.discount, self.free, self.size = order, discount, set(free), n_tokens - len(free)
+        self.order, self.discount, self.free = order, discount, set(free)
+        self.wanted = [token for token in range(n_tokens) if token not in self.free]
 
     def fit(self, tokens: Tensor) -> "KneserNey":
         """tokens: (N, T) int64."""
@@ -152,17 +154,49 @@ class KneserNey:
         return torch.tensor([sum(-math.log(self._chance(*event)) for event in self._events(text))
                              for text in tokens.tolist()], dtype=torch.float64)
 
+    def generate(self, n: int, form: Sequence[int | None], never: Sequence[int] = (), seed: int = 0) -> Tensor:
+        """n texts (n, T). form: the tokens that are given, and None where a character is wanted; never: not these."""
+        rng = random.Random(seed)
+        texts = []
+        for _ in range(n):
+            text: list[int] = []
+            place = 0
+            for given in form:
+                place = place + 1 if given is None else 0
+                contexts = self._contexts(text, place)
+                new = self._draw(contexts, rng) if given is None else given
+                while given is None and new in never:
+                    new = self._draw(contexts, rng)
+                text.append(new)
+            texts.append(text)
+        return torch.tensor(texts)
+
+    def _draw(self, contexts: list[tuple], rng: random.Random) -> int:
+        """The mixture as it is written: seen after the longest context, or else drawn from the next shorter one."""
+        for table, context in zip(self.counts[::-1], contexts[::-1]):
+            if context in table:
+                count, total = table[context]
+                left = rng.random() * total
+                for new, times in count.items():
+                    left -= max(times - self.discount, 0)
+                    if left < 0:
+                        return new
+        return rng.choice(self.wanted)
+
     def _events(self, text: list[int]) -> Iterator[tuple[list[tuple], int]]:
         """Each character that costs something, with its contexts from none to the longest."""
         place = 0
         for i, new in enumerate(text):
             place = 0 if new in self.free else place + 1
             if place:
-                before = [-1] * (self.order - 1) + text[:i]
-                yield [(), (place,), *(tuple(before[len(before) - k:]) for k in range(1, self.order))], new
+                yield self._contexts(text[:i], place), new
+
+    def _contexts(self, before: list[int], place: int) -> list[tuple]:
+        padded = [-1] * (self.order - 1) + before
+        return [(), (place,), *(tuple(padded[len(padded) - k:]) for k in range(1, self.order))]
 
     def _chance(self, contexts: list[tuple], new: int) -> float:
-        chance = 1 / self.size
+        chance = 1 / len(self.wanted)
         for table, context in zip(self.counts, contexts):
             if context in table:
                 count, total = table[context]

@@ -55,3 +55,17 @@ def test_gaussian_controls_find_the_mean_and_a_spread_that_depends_on_the_contro
         assert drawn.shape == (3000, 1, 1, 2)
         assert (drawn.mean((0, 1, 2)) - torch.tensor([value**2, 0.1 * value])).abs().max() < 0.03
         assert abs(drawn[..., 1].std() / (0.1 * (1.2 + value)) - 1) < 0.2
+
+
+def test_kneser_ney_writes_texts_as_often_as_it_says():
+    seen = torch.tensor([[1, 2, 0, 3, 4], [1, 3, 0, 3, 2], [2, 2, 0, 1, 4], [1, 2, 0, 3, 3]])
+    model = KneserNey(5, 2, 0.5, free=[0]).fit(seen)
+    texts = model.generate(20_000, [None, None, 0, None, None], seed=1)
+    assert (texts[:, 2] == 0).all() and (texts[:, [0, 1, 3, 4]] != 0).all()
+    kinds, counts = texts.unique(dim=0, return_counts=True)
+    chances = (-model.nats(kinds)).exp()
+    for chance, count in zip(chances[counts > 200], counts[counts > 200]):
+        assert count.item() / len(texts) == pytest.approx(chance.item(), rel=0.15)
+    never = model.generate(200, [None] * 4, never=[2], seed=1)
+    assert not (never == 2).any()
+    assert torch.equal(never, model.generate(200, [None] * 4, never=[2], seed=1))
