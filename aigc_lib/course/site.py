@@ -29,6 +29,7 @@ EVIDENCE = "application/vnd.aigc.evidence+json"
 PACKAGES = ("sphinx", "myst_nb", "sphinx_book_theme")
 SOLUTION_PROMPTS = {"code_prompt_show": "看参考答案", "code_prompt_hide": "收起参考答案"}
 ERRATUM = re.compile(r"^> \*\*勘误\*\*：?((?:.*(?:\n>.*)*))", re.MULTILINE)
+OTHER_NOTEBOOK = re.compile(r"\]\((\w+)\.ipynb")
 MARKDOWN_PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+!|<>&$~^])")
 
 
@@ -131,6 +132,8 @@ def stage_notebook(notebook: nbformat.NotebookNode, name: str, folder: Path) -> 
                 continue
             stage_claim(output)
             stage_picture(output, folder, f"{name}-{index}-{number}")
+            if "text/markdown" in output.data:  # MyST-NB leads links between notebooks to their pages, but not in outputs
+                output.data["text/markdown"] = OTHER_NOTEBOOK.sub(r"](\1.html", output.data["text/markdown"])
             if "text/html" in output.data:  # a header without words, over the row names of a pandas table, is no header
                 output.data["text/html"] = output.data["text/html"].replace("<th></th>", "<td></td>")
         if cell.cell_type == "code":

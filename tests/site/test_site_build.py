@@ -118,6 +118,14 @@ def test_words_to_the_teacher_are_left_out(tmp_path):
     assert [cell.source for cell in notebook.cells] == ["正文"]
 
 
+def test_a_link_in_an_output_leads_to_the_page(tmp_path):
+    table = v4.new_output("display_data", {"text/markdown": "| [4.1](ch04_1_film.ipynb#结果) | [文](../a.md) |"})
+    notebook = v4.new_notebook(cells=[v4.new_code_cell("show()", outputs=[table])])
+    builder.stage_notebook(notebook, "a", tmp_path)
+    shown = notebook.cells[0].outputs[0].data["text/markdown"]
+    assert shown == "| [4.1](ch04_1_film.html#结果) | [文](../a.md) |"
+
+
 def test_the_download_is_the_real_notebook(mini_root, mini_site):
     real = mini_root / "notebooks" / "ch01_tiny.ipynb"
     assert (mini_site / "_sources" / "chapters" / real.name).read_bytes() == real.read_bytes()
