@@ -20,15 +20,15 @@ class Writer(nn.Module):
     """The generator: ``f(z)`` with z (B, latent_dim) -> paths (B, T, D), each point that of one character.
 
     table: (V, D), the point of each character. start: (T, V), log chances that the writer begins with, such as the
-    frequencies of each place; very negative for what is never written. z holds ``mood`` numbers for the whole text and a die
-    for each character of each place.
+    frequencies of each place; very negative for what is never written. z holds ``mood`` numbers for
+    the whole text and a die for each character of each place.
     """
 
-    def __init__(self, table: Tensor, start: Tensor, width: int = 64, mood: int = 32, temperature: float = 1.0):
+    def __init__(self, table: Tensor, start: Tensor, width: int = 64, mood: int = 32):
         super().__init__()
         self.register_buffer("table", table)
         self.register_buffer("start", start)
-        self.mood, self.temperature = mood, temperature
+        self.mood = mood
         self.latent_dim = mood + start.numel()
         self.spread = nn.Linear(mood, width * len(start))
         self.body = nn.Sequential(PathBlock(width, 1), PathBlock(width, 2), PathBlock(width, 6), nn.SiLU())
@@ -52,7 +52,7 @@ class Writer(nn.Module):
 
     def forward(self, z: Tensor, cond: Tensor | None = None) -> Tensor:
         thrown = self.thrown(z)
-        soft = (thrown / self.temperature).softmax(2)
+        soft = thrown.softmax(2)
         hard = torch.zeros_like(soft).scatter_(2, thrown.argmax(2, keepdim=True), 1.0)
         return (hard + soft - soft.detach()) @ self.table
 
