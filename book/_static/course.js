@@ -1,9 +1,10 @@
 "use strict";
 
 // Chromium keeps some words as the boxes that it drew before course.css's Chinese font came. It looks them up by
-// font properties, so that a change of one redraws them.
+// font properties, so that a change of one redraws them. The new letters may be wider, too.
 document.fonts.addEventListener("loadingdone", () => {
   document.documentElement.style.textRendering = "optimizeLegibility";
+  makeScrollersReachable();
 });
 
 // Ctrl+K (or ⌘K) goes to the search box in the header.

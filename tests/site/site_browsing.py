@@ -91,5 +91,6 @@ def audit(page, address: str) -> list[str]:
     """Open a page, let it settle, and list what is wrong with what it shows."""
     page.goto(address)
     page.wait_for_load_state("networkidle")
+    page.wait_for_function("document.fonts.ready.then(() => true)")
     page.wait_for_function("!window.MathJax?.startup?.promise || MathJax.startup.promise.then(() => true)")
     return [f"{address}: {fault}" for fault in page.evaluate(FAULTS)]

@@ -14,6 +14,24 @@ BAD_PAGE = """<!DOCTYPE html><html lang="zh-CN"><head><meta charset="utf-8"><tit
 <div style="overflow: auto; width: 90px; height: 40px"><p style="width: 900px">滚不到</p></div>
 <button style="font-size: 16px; outline: none !important; box-shadow: none">看不见焦点</button></main></body></html>"""
 
+# A box of fixed height whose words grow beyond it, as they do when a font comes after the page was laid out.
+LATE_FONT = """async () => {
+  const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  const box = Object.assign(document.createElement("div"), {style: "overflow: auto; width: 90px; height: 40px"});
+  box.innerHTML = "<p style='width: 50px'>字</p>";
+  document.querySelector(".bd-article").append(box);
+  await frame();
+  const before = box.tabIndex;
+  box.firstChild.style.width = "900px";
+  const address = [...document.styleSheets].find(({href}) => href?.includes("course.css")).href;
+  const late = new FontFace("Late", `url(${new URL("AIGCSansSC-Regular.otf", address)})`);
+  document.fonts.add(late);
+  await late.load();
+  await document.fonts.ready;
+  await frame();
+  return [before, box.tabIndex];
+}"""
+
 
 @pytest.mark.parametrize(("viewport", "scheme"), [(browsing.DESKTOP, "dark"), (browsing.PHONE, "light")],
                          ids=["desktop-dark", "phone-light"])
@@ -38,6 +56,18 @@ def test_the_other_theme_breaks_none_either(browser, mini_home, mini_site, viewp
             browsing.audit(page, f"{mini_home}/{path.relative_to(mini_site)}")
             broken += reach.broken_rules(page)
     assert broken == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_button_back_to_the_top_can_be_read(browser, mini_home, scheme):
+    with browsing.new_page(browser, mini_home, viewport=browsing.PHONE, color_scheme=scheme) as (page, _):
+        browsing.audit(page, mini_home + "/chapters/ch01_tiny.html")
+        button = page.get_by_role("button", name="回到顶部")
+        for distance in (2000, -200):  # it shows to whoever turns round
+            page.mouse.wheel(0, distance)
+            page.wait_for_function("before => scrollY !== before", arg=page.evaluate("scrollY"))
+        button.wait_for(state="visible")
+        assert reach.broken_rules(page) == []
 
 
 def test_the_checks_see_a_bad_page(browser, tmp_path):
@@ -106,6 +136,12 @@ def test_a_phones_menu_opens_and_closes_by_keyboard(browser, mini_home):
         page.keyboard.press("Enter")
         page.locator(".theme-change-button[data-mode=dark]").wait_for(state="visible")
         assert reach.broken_rules(page) == []
+
+
+def test_what_a_late_font_widens_can_be_reached(browser, mini_home):
+    with browsing.new_page(browser, mini_home, viewport=browsing.PHONE) as (page, _):
+        browsing.audit(page, mini_home + "/chapters/ch01_tiny.html")
+        assert page.evaluate(LATE_FONT) == [-1, 0]
 
 
 def test_moving_pictures_stop(browser, mini_home):
