@@ -64,10 +64,12 @@ def test_the_button_back_to_the_top_can_be_read(browser, mini_home, scheme):
         browsing.audit(page, mini_home + "/chapters/ch01_tiny.html")
         button = page.get_by_role("button", name="回到顶部")
         for distance in (2000, -200):  # it shows to whoever turns round
+            before = page.evaluate("scrollY")
             page.mouse.wheel(0, distance)
-            page.wait_for_function("before => scrollY !== before", arg=page.evaluate("scrollY"))
+            page.wait_for_function("before => scrollY !== before", arg=before)
         button.wait_for(state="visible")
         assert reach.broken_rules(page) == []
+        assert reach.small_letters(page) == []
 
 
 def test_the_checks_see_a_bad_page(browser, tmp_path):
