@@ -57,9 +57,10 @@ def test_a_hanging_notebook_meets_the_wall_clock_and_leaves_nothing(course, tmp_
     monkeypatch.setattr(process, "time", SimpleNamespace(
         monotonic=lambda: next(clock) if mark.exists() else 0, sleep=time.sleep))
     stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
-    outcome = run_job(job(stubborn, GRANDCHILD, FOREVER.format(mark=str(mark)), limit=3))
+    outcome = run_job(job(stubborn, GRANDCHILD, "print('so far')", FOREVER.format(mark=str(mark)), limit=3))
     assert outcome.status == Status.TIMEOUT and "跑了 3 秒还没结束" in outcome.message
     assert "停的时候在：<module>（" in outcome.message and "第 3 行" in outcome.message  # the line of FOREVER that loops
+    assert printed(outcome) == "so far\n"
     assert course.processes() == []
 
 
