@@ -14,7 +14,6 @@ from pathlib import Path
 
 import psutil
 
-SAVING = 0.05  # share of the time that goes into writing the notebook down as it grows
 DATA_ERRORS = {"MissingData", "DamagedData"}  # exceptions of aigc_lib.datasets, known here by name
 LONGEST_FOLDER = 80  # characters: a socket's path has room for 103, its name takes 18
 
@@ -27,21 +26,19 @@ def execute(folder: Path, profile: str, seed: int) -> dict:
     from papermill.engines import NBClientEngine, papermill_engines
     from traitlets.config import Config
 
-    class SavesNowAndThen(NBClientEngine):
-        """Papermill writes the whole notebook twice a cell, which takes a fifth of a short run."""
+    class Engine(NBClientEngine):
+        """Papermill writes the whole notebook before and after each cell, of prose too; before code is enough."""
 
         @classmethod
         def execute_managed_notebook(cls, nb_man, *args, **kwargs):
-            save, started, spent = nb_man.save, time.monotonic(), 0.0
+            save = nb_man.save
 
-            def now_and_then(**kwargs):
-                nonlocal spent
-                before = time.monotonic()
-                if spent <= SAVING * (before - started):
+            def save_while_code_runs(**kwargs) -> None:
+                code = (cell for cell in nb_man.nb.cells if cell.cell_type == "code")
+                if any(cell.metadata.papermill["status"] == nb_man.RUNNING for cell in code):
                     save(**kwargs)
-                    spent += time.monotonic() - before
 
-            nb_man.save = now_and_then
+            nb_man.save = save_while_code_runs
             try:
                 super().execute_managed_notebook(nb_man, *args, **kwargs)
             finally:
@@ -50,7 +47,7 @@ def execute(folder: Path, profile: str, seed: int) -> dict:
     # Sockets in the folder instead of TCP: kernels that start at the same moment may pick the same port.
     ipc = os.name == "posix" and len(str(folder)) <= LONGEST_FOLDER
     transport = Config({"KernelManager": {"transport": "ipc"}} if ipc else {})
-    papermill_engines.register("aigc", SavesNowAndThen)
+    papermill_engines.register("aigc", Engine)
     try:
         execute_notebook(folder / "in.ipynb", folder / "out.ipynb", {"PROFILE": profile, "SEED": seed},
                          engine_name="aigc", kernel_name="python3", language="python", progress_bar=False, cwd=folder,
