@@ -22,7 +22,7 @@ test: $(VENV)/.test
 	AIGC_PROFILE=smoke OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=120 -n 2 --dist loadfile -q notebooks
 
 browser: $(VENV)/.test
-	$(BIN)/python -m pytest -m browser -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser -n 2 --dist loadfile -q
 
 lab: $(VENV)/.course
 	$(BIN)/aigc lab
